@@ -1,0 +1,42 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Debian packages: flite speaks the sample; the codecs for decoding come inside PyAV.
+APT_PACKAGES := flite
+
+.PHONY: setup demo test check fix bench clean
+
+setup: .setup-done
+
+# uv does not read pip's find-links by itself; where pip has one set, uv is told.
+.setup-done: pyproject.toml Makefile
+	@command -v flite >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(APT_PACKAGES); \
+	  else echo "flite is missing; run: sudo apt-get install -y $(APT_PACKAGES)" >&2; exit 1; fi; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/python -m uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps torchvision==0.28.0  # for parity tests; its CUDA extension is not used
+	touch $@
+
+demo: setup
+	$(BIN)/corpusmill demo
+
+test: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow and not crash and not realdata and not parity" -x
+
+fix: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf demo build dist .pytest_cache .ruff_cache .mypy_cache

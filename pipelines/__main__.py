@@ -1,0 +1,233 @@
+"""The command line. Exit codes: 0 done, 1 a build or check failed, 2 usage."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.build import BuildError, Execution, build
+from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, resolve_source
+from pipelines.corpora import CORPORA
+from pipelines.recipe import PlanError
+from pipelines.run import ConservationError, DeclarationError
+from pipelines.show import progress_for, show_record, summary_row, summary_table
+from pipelines.stage import stage_folder
+from schemas.arrow import SchemaError
+from schemas.corpus import Corpus, CorpusError
+
+app = typer.Typer(
+    help="Builds the corpora that a Phi-4-multimodal-style model is trained on: exact to the token, nothing lost, nothing doubled.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+out_console, err_console = Console(), Console(stderr=True)
+
+Workers = Annotated[int | None, typer.Option(min=0, help="Processes; 0 runs in this one, without Ray. Default: one a CPU.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of a table; no progress.")]
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    err_console.print(f"error: {message}", style="red", markup=False, soft_wrap=True)
+    return typer.Exit(code)
+
+
+@app.command("list")
+def list_corpora(as_json: AsJson = False) -> None:
+    """List the corpora that can be built, what they read, and their parameters."""
+    rows = []
+    for name, kind in CORPORA.items():
+        parameters = {p: "" if default is None else str(default) for p, (_, default) in parameters_of(name).items()}
+        about = (kind.make.__doc__ or "").strip()
+        rows.append({"corpus": name, "stage": kind.stage, "inputs": kind.inputs, "about": about, "parameters": parameters})
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("corpus", "stage", "what", "reads", "parameters (default)")
+    for row in rows:
+        table.add_row(row["corpus"], row["stage"], row["about"], row["inputs"], ", ".join(f"{k} ({v})" for k, v in row["parameters"].items()))
+    out_console.print(table)
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="Where to write the sources.")],
+    size: Annotated[int, typer.Option(min=1, help="How many times the smallest sample.")] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed gives other content.")] = 0,
+) -> None:
+    """Make small raw sources with ground truth: speech, pictures, charts, a PDF, a deck, a video, web pages, archives."""
+    from pipelines.sample import make_sample
+
+    try:
+        made = make_sample(folder, size=size, seed=seed)
+    except (RuntimeError, OSError) as error:
+        raise fail(f"making the sample in {folder}: {error}") from error
+    out_console.print(f"{folder}: {made}", markup=False)
+
+
+@app.command("build")
+def build_command(
+    build_file: Annotated[Path, typer.Argument(help="A TOML build file; see runbooks/build.md.")],
+    corpus: Annotated[list[str] | None, typer.Option(help="Build only this corpus (may be repeated).")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="corpus.parameter=value, over the file's (may be repeated).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the corpora go, over the file's.")] = None,
+    workers: Workers = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of our own on this machine.")] = None,
+    rebuild: Annotated[bool, typer.Option(help="Remove what is there and start anew.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build corpora; a build that was stopped goes on where it was. Exit code 1 when a record made a processor raise."""
+    try:
+        plan = read_build_file(build_file, set_ or (), corpus or ())
+    except BuildFileError as error:
+        raise fail(str(error), 2) from error
+    changes: dict[str, Any] = {"rebuild": rebuild or plan.execution.rebuild}
+    changes |= {name: value for name, value in (("workers", workers), ("address", address)) if value is not None}
+    rows = build_jobs(list(plan.jobs), out or plan.out, dataclasses.replace(plan.execution, **changes), as_json)
+    show_summary(rows, as_json)
+
+
+def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) -> list[dict[str, Any]]:
+    """Builds each corpus, stage after stage; gives their summary rows."""
+    rows = []
+    for job in jobs:
+        results: list[Any] = []
+        try:
+            stages = job.stages()
+            for number, stage in enumerate(stages, 1):
+                with progress_for(as_json) as progress:
+                    recipe = stage.make(results[-1].path if results else None)
+                    folder = stage_folder(out, stage.name, number == len(stages))
+                    results.append(build(recipe, folder, execution, progress))
+        except PlanError as error:
+            raise fail(str(error), 2) from error
+        except (BuildError, ConservationError, DeclarationError, CorpusError, SchemaError, OSError) as error:
+            raise fail(f"{type(error).__name__}: {error}" if not isinstance(error, BuildError) else str(error)) from error
+        except KeyboardInterrupt:
+            raise fail(f"stopped while building {job.corpus}; what is committed stays: run the same command again to go on") from None
+        rows.append(summary_row(results))
+    return rows
+
+
+def show_summary(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Prints the summary; exits 1 when there were faults."""
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    else:
+        out_console.print(summary_table(rows))
+    if any(row["faults"] for row in rows):
+        faulty = ", ".join(row["corpus"] for row in rows if row["faults"])
+        raise fail(f"some records made a processor raise in {faulty}; see `corpusmill inspect PATH --rejects --failure fault`")
+
+
+@app.command("verify")
+def verify_command(paths: Annotated[list[Path], typer.Argument(help="Corpus directories.")], as_json: AsJson = False) -> None:
+    """Re-read corpora and check checksums, schemas, conservation, unique keys, exact tokens, and that no file is an orphan."""
+    from pipelines.verify import verify
+
+    verdicts = []
+    for path in paths:
+        try:
+            verdicts.append(verify(path))
+        except (CorpusError, SchemaError) as error:
+            raise fail(str(error)) from error
+    if as_json:
+        print(json.dumps([{**dataclasses.asdict(verdict), "path": str(verdict.path)} for verdict in verdicts], indent=2))
+    for verdict in verdicts:
+        if not as_json:
+            state = "ok" if not verdict.problems else f"{len(verdict.problems)} problems"
+            out_console.print(f"{verdict.path}: {state} ({verdict.num_rows:,} rows, {verdict.num_rejects:,} refused)", markup=False, soft_wrap=True)
+            for problem in verdict.problems:
+                out_console.print(f"  {problem}", markup=False, soft_wrap=True)
+    if any(verdict.problems for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A corpus directory.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 3,
+    key: Annotated[str | None, typer.Option(help="Show the row, or the refusal, with this key.")] = None,
+    rejects: Annotated[bool, typer.Option(help="Show what was refused instead of rows.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Only refusals for this reason.")] = None,
+    failure: Annotated[str | None, typer.Option(help="Only refusals of this sort: reject, fault or crash.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show rows of a corpus, or what was refused and why."""
+    corpus = Corpus(path)
+    try:
+        corpus.recipe()
+        shown = 0
+        if not (rejects or reason or failure):
+            for record in corpus.records():
+                if key is None or record.key == key:
+                    text = json.dumps({"key": record.key, "facts": dict(record.facts)}) if as_json else show_record(record) + "\n"
+                    print(text)
+                    shown += 1
+                    if shown >= limit:
+                        return
+        if rejects or reason or failure or key:
+            for row in corpus.rejects():
+                if all(wanted in (None, row[name]) for name, wanted in (("key", key), ("reason", reason), ("failure", failure))):
+                    place = f"{row['source']} {row['locator']}"
+                    print(json.dumps(row) if as_json else f"{row['key']}  {row['step']}: {row['reason']}: {row['detail']}  ({place}){_indent(row['traceback'])}")
+                    shown += 1
+                    if shown >= limit:
+                        return
+    except (CorpusError, SchemaError, FileNotFoundError) as error:
+        raise fail(f"inspecting {path}: {error}") from error
+    if key and not shown:
+        raise fail(f"key {key} is neither a row of {path} nor among what it refused")
+
+
+def _indent(trace: str) -> str:
+    return "".join(f"\n    {line}" for line in trace.splitlines())
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the sample and the corpora go.")] = Path("demo"),
+    size: Annotated[int, typer.Option(min=1, help="How many times the smallest sample.")] = 1,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a sample, build every corpus from it, verify them, and show a summary."""
+    from pipelines.sample import make_sample
+    from pipelines.verify import verify
+
+    start = time.perf_counter()
+    sources = out / "sample"
+    try:
+        make_sample(sources, size=size)
+    except (RuntimeError, OSError) as error:
+        raise fail(f"making the sample in {sources}: {error}") from error
+    made = time.perf_counter() - start
+    jobs = [Job(name, resolve_source(kind.sample, sources, name)) for name, kind in CORPORA.items()]
+    rows = build_jobs(jobs, out / "corpora", Execution(workers=workers), as_json)
+    problems = [problem for row in rows for problem in verify(Path(row["path"])).problems]
+    for problem in problems:
+        err_console.print(problem, markup=False)
+    show_summary(rows, as_json)
+    if not as_json:
+        state = "all verified" if not problems else f"{len(problems)} problems"
+        out_console.print(f"{state}; sample made in {made:.1f} s, everything in {time.perf_counter() - start:.1f} s; open one with")
+        out_console.print(f'  python -c "from datasets import load_from_disk; print(load_from_disk(\'{rows[0]["path"]}\'))"', markup=False, soft_wrap=True)
+    if problems:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point of the `corpusmill` command."""
+    sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""A build file (TOML) names the corpora to build, their sources and their parameters; every word of it is checked.
+
+    out = "corpora"
+
+    [execution]
+    workers = 2
+
+    [corpora.asr]
+    source = "raw/manifest.jsonl"          # or a list, or { path = "raw", format = "folder", licence = "CC0-1.0" }
+    max_s = 20.0                           # any keyword argument of the corpus's function
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+import tomllib
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.build import Execution
+from pipelines.corpora import CORPORA
+from pipelines.corpus_source import open_corpus
+from pipelines.source import open_source
+from pipelines.stage import Stage
+from pipelines.union import Union
+
+
+class BuildFileError(ValueError):
+    """A build file, or an override of it, that cannot be used; the message names the word and the nearest valid one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One corpus to build."""
+
+    corpus: str
+    source: Any
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def stages(self) -> tuple[Stage, ...]:
+        return CORPORA[self.corpus].make(self.source, **self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFile:
+    """What a build file asks for."""
+
+    out: Path
+    jobs: tuple[Job, ...]
+    execution: Execution
+
+
+def parameters_of(corpus: str) -> dict[str, tuple[Any, Any]]:
+    """Parameter names of a corpus with their type and default."""
+    make = CORPORA[corpus].make
+    hints = typing.get_type_hints(make)
+    return {name: (hints[name], p.default) for name, p in inspect.signature(make).parameters.items() if p.kind is p.KEYWORD_ONLY}
+
+
+def read_build_file(path: Path, overrides: Sequence[str] = (), only: Sequence[str] = ()) -> BuildFile:
+    """Reads and checks a build file. Paths in it are relative to it. `overrides` are `corpus.parameter=value`.
+
+    Raises:
+        BuildFileError: TOML that does not parse, an unknown or ill-typed word, a source that cannot be opened.
+    """
+    try:
+        raw = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BuildFileError(f"reading build file {path}: {error}") from error
+    _check_words(raw, ("out", "execution", "corpora"), f"{path}")
+    corpora = raw.get("corpora", {})
+    if not isinstance(corpora, dict) or not corpora:
+        raise BuildFileError(f"{path} names no corpus; expected a table such as [corpora.asr] with a source")
+    _check_words(corpora, tuple(CORPORA), f"{path} [corpora]")
+    for override in overrides:
+        _override(corpora, override)
+    wanted = list(only) or list(corpora)
+    for name in wanted:
+        if name not in corpora:
+            raise BuildFileError(f"corpus {name!r} is not in {path}; it has {', '.join(corpora)}")
+    jobs = tuple(_job(name, corpora[name], path) for name in wanted)
+    return BuildFile(path.parent / raw.get("out", "corpora"), jobs, read_execution(raw.get("execution", {}), f"{path} [execution]"))
+
+
+def read_execution(table: dict[str, Any], where: str) -> Execution:
+    """The `[execution]` table."""
+    hints = typing.get_type_hints(Execution)
+    known = {f.name: hints[f.name] for f in dataclasses.fields(Execution)}
+    _check_words(table, tuple(known), where)
+    return Execution(**{name: typed(value, known[name], f"{where} {name}") for name, value in table.items()})
+
+
+def _check_words(table: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+    for word in table:
+        if word not in known:
+            near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+            raise BuildFileError(f"{where}: {word!r} is unknown; {hint}")
+
+
+def _override(corpora: dict[str, Any], override: str) -> None:
+    name, equals, value = override.partition("=")
+    corpus, dot, parameter = name.partition(".")
+    if not (equals and dot and corpus and parameter):
+        raise BuildFileError(f"--set {override!r} cannot be read; expected corpus.parameter=value, such as asr.max_s=20")
+    _check_words({corpus: None}, tuple(corpora), f"--set {override}")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value  # a bare word is a string
+    corpora[corpus] = {**corpora[corpus], parameter: parsed}
+
+
+def _job(corpus: str, table: dict[str, Any], path: Path) -> Job:
+    where = f"{path} [corpora.{corpus}]"
+    if not isinstance(table, dict) or "source" not in table:
+        raise BuildFileError(f"{where} has no source; expected source = \"path\"")
+    known = parameters_of(corpus)
+    _check_words(table, ("source", *known), where)
+    given = {name: typed(value, known[name][0], f"{where} {name}") for name, value in table.items() if name != "source"}
+    return Job(corpus, resolve_source(table["source"], path.parent, f"{where} source"), given)
+
+
+def typed(value: Any, hint: Any, where: str) -> Any:
+    """The value as the type that the parameter declares. Raises BuildFileError with both."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for option in options:
+        if option is float and type(value) in (int, float):
+            return float(value)
+        if option in (bool, int, str) and type(value) is option:
+            return value
+        if typing.get_origin(option) is tuple and isinstance(value, list):
+            return tuple(typed(item, typing.get_args(option)[0], where) for item in value)
+    names = " or ".join(getattr(option, "__name__", str(option)) if not typing.get_args(option) else "list" for option in options)
+    raise BuildFileError(f"{where} is {value!r} of type {type(value).__name__}, expected {names}")
+
+
+def resolve_source(said: Any, base: Path, where: str) -> Any:
+    """A path, a table with `path` and options, or a list of either, as a source."""
+    if isinstance(said, list):
+        return Union(tuple(resolve_source(item, base, where) for item in said))
+    table = {"path": said} if isinstance(said, str) else said
+    if not isinstance(table, dict) or not isinstance(table.get("path"), str):
+        raise BuildFileError(f"{where} is {said!r}; expected a path, a table with a path, or a list of these")
+    options = {name: value for name, value in table.items() if name != "path"}
+    place = table["path"] if "://" in table["path"] else str(base / table["path"])
+    try:
+        return open_source(place, options.pop("format", None), corpus_opener=lambda root: open_corpus(Path(root)), **options)
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        raise BuildFileError(f"{where}: {error}") from error

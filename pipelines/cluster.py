@@ -1,0 +1,290 @@
+"""Runs splits on Ray: one task a split, model calls in actor pools, crashes retried alone and bisected.
+
+Only this file imports Ray. Ray's own retries are off: a crash means a process that died, and what is done about it is
+decided here. Nothing but ledger entries comes back to the driver; records pass between a split's task and the model
+actors directly. A record is condemned only by runs in which nothing else was under way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+
+import ray
+from ray import exceptions as ray_errors
+
+from pipelines.build import BuildError, holds_token
+from pipelines.recipe import Recipe
+from pipelines.run import SplitResult, WorkerLost, probe_split, run_split
+from pipelines.step import Step
+from schemas.outcome import Reject
+from schemas.records import Record
+
+CRASHES = (
+    ray_errors.WorkerCrashedError,
+    ray_errors.OutOfMemoryError,
+    ray_errors.NodeDiedError,
+    ray_errors.ActorDiedError,
+    ray_errors.ActorUnavailableError,
+    ray_errors.ObjectLostError,
+    ray_errors.LocalRayletDiedError,
+    WorkerLost,
+    MemoryError,
+)
+BATCHES_AHEAD = 3  # batches a split keeps queued at a pool, so that an actor finds the next one waiting
+OBJECT_STORE_BYTES = 512 << 20
+
+
+class _ModelActor:
+    """Holds an opened processor; everything it is sent runs one batch at a time."""
+
+    def __init__(self, processor: Any) -> None:
+        self._stack = contextlib.ExitStack()
+        self._function = self._stack.enter_context(processor.open())
+
+    def call(self, records: list[Record]) -> list[Record | Reject]:
+        return self._function(records)
+
+
+@dataclass
+class PoolCaller:
+    """Sends batches to a pool's actors in turn; a dead actor makes the split's attempt a crash."""
+
+    actors: list[Any]
+    depth: int
+    _next: int = 0
+
+    def submit(self, records: list[Record]) -> Any:
+        self._next += 1
+        return self.actors[self._next % len(self.actors)].call.remote(records)
+
+    def result(self, handle: Any) -> list[Record | Reject]:
+        try:
+            return ray.get(handle)
+        except ray_errors.RayTaskError as error:
+            if isinstance(error.cause, CRASHES):
+                raise WorkerLost(str(error.cause)) from error
+            raise error.cause from None
+        except CRASHES as error:
+            raise WorkerLost(f"a model actor died: {type(error).__name__}") from error
+
+
+def _split_task(recipe: Recipe, split: Any, path: str, token: str, callers: dict[str, PoolCaller], condemned: frozenset[int]) -> SplitResult:
+    corpus = Path(path)
+    return run_split(recipe, split, corpus, callers, condemned, may_commit=lambda: holds_token(corpus, token))
+
+
+def _probe_task(recipe: Recipe, split: Any, callers: dict[str, PoolCaller], span: tuple[int, int], condemned: frozenset[int]) -> int:
+    return probe_split(recipe, split, callers, span, condemned)
+
+
+def _is_crash(error: BaseException) -> bool:
+    return isinstance(error, CRASHES) or isinstance(getattr(error, "cause", None), CRASHES)
+
+
+@contextlib.contextmanager
+def _session(workers: int, num_actors: int, address: str | None, note: Callable[[str], None]) -> Iterator[None]:
+    """An embedded Ray of our own, or somebody's cluster by address; ends only what it started."""
+    if ray.is_initialized():
+        yield
+        return
+    start = time.perf_counter()
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address:
+        ray.init(address=address, **options)
+    else:
+        ray.init(
+            address="local",
+            num_cpus=workers + num_actors,
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=os.path.join(tempfile.gettempdir(), f"corpusmill-ray-{os.getuid()}"),
+            **options,
+        )
+    note(f"Ray started in {time.perf_counter() - start:.1f} s with {workers} workers")
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+class _Pools:
+    """The model actors of a plan, started once and replaced when they die."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self._steps = {step.name: step for step in steps}
+        self._actors: dict[str, list[Any]] = {}
+        self._keys: dict[str, Any] = {step.name: ray.put(step.processor) for step in steps}
+        for name in self._steps:
+            self._actors[name] = [self._spawn(name) for _ in range(self._steps[name].pool)]
+
+    def _spawn(self, name: str) -> Any:
+        resources = getattr(self._steps[name].processor, "resources", {"num_cpus": 1})
+        actor = ray.remote(_ModelActor).options(max_restarts=0, max_task_retries=0, **resources)
+        return actor.remote(self._keys[name])
+
+    def callers(self) -> dict[str, PoolCaller]:
+        return {name: PoolCaller(list(actors), BATCHES_AHEAD * len(actors)) for name, actors in self._actors.items()}
+
+    def replace(self) -> None:
+        """Starts every actor anew: after a crash none is trusted to be free of queued work."""
+        for name, actors in self._actors.items():
+            for actor in actors:
+                ray.kill(actor)
+            self._actors[name] = [self._spawn(name) for _ in actors]
+
+
+@dataclass
+class _Runner:
+    recipe_ref: Any
+    path: str
+    token: str
+    pools: _Pools | None
+    task_cpus: float
+
+    def start(self, split: Any, condemned: frozenset[int] = frozenset()) -> Any:
+        callers = self.pools.callers() if self.pools else {}
+        task = ray.remote(_split_task).options(max_retries=0, num_cpus=self.task_cpus)
+        return task.remote(self.recipe_ref, split, self.path, self.token, callers, condemned)
+
+    def probe(self, split: Any, span: tuple[int, int], condemned: frozenset[int] = frozenset()) -> int | None:
+        """Rows seen in the span, or None when it killed its worker."""
+        callers = self.pools.callers() if self.pools else {}
+        task = ray.remote(_probe_task).options(max_retries=0, num_cpus=self.task_cpus)
+        try:
+            return ray.get(task.remote(self.recipe_ref, split, callers, span, condemned))
+        except (ray_errors.RayError, *CRASHES) as error:
+            if not _is_crash(error):
+                raise
+            if self.pools:
+                self.pools.replace()
+            return None
+
+
+def run_splits(
+    recipe: Recipe,
+    pending: list[Any],
+    path: Path,
+    token: str,
+    workers: int,
+    address: str | None,
+    on_split: Callable[[SplitResult], None],
+    note: Callable[[str], None],
+) -> None:
+    """Runs and commits every pending split; results are reported as they land, in any order.
+
+    Raises:
+        BuildError: the cluster is too small for the plan, or a crash cannot be pinned to a record.
+    """
+    openers = [step for step in recipe.steps if step.is_opener]
+    num_actors = sum(step.pool for step in openers)
+    with _session(workers, num_actors, address, note):
+        _preflight(workers, num_actors)
+        runner = _Runner(ray.put(recipe), str(path), token, _Pools(openers) if openers else None, 1)
+        suspects = _run_all(runner, pending, workers, on_split, note)
+        for split in suspects:
+            on_split(_run_suspect(runner, split, note))
+
+
+def _preflight(workers: int, num_actors: int) -> None:
+    have = ray.cluster_resources().get("CPU", 0)
+    if have < num_actors + 1:
+        raise BuildError(
+            f"the plan needs {num_actors} model actors and at least 1 task, {num_actors + 1} CPUs; the cluster has {have:g}. "
+            "Make the pools smaller or the cluster larger"
+        )
+
+
+def _run_all(runner: _Runner, pending: list[Any], workers: int, on_split: Callable[[SplitResult], None], note: Callable[[str], None]) -> list[Any]:
+    """Keeps `workers` splits in flight; gives back those whose worker died."""
+    queue, flying, suspects = list(reversed(pending)), {}, []
+    while queue or flying:
+        while queue and len(flying) < workers:
+            split = queue.pop()
+            flying[runner.start(split)] = split
+        done, _ = ray.wait(list(flying), num_returns=1)
+        for ref in done:
+            split = flying.pop(ref)
+            try:
+                on_split(ray.get(ref))
+            except (ray_errors.RayError, *CRASHES) as error:
+                if not _is_crash(error):
+                    raise (getattr(error, "cause", None) or error) from error
+                note(f"a worker died while it held {split.path} [{split.start}:{split.stop}]; it will be tried again alone")
+                suspects.append(split)
+                if runner.pools:  # work queued at the dead actor fails too: drain, then start anew
+                    suspects += [flying[ref] for ref in flying]
+                    if flying:
+                        ray.wait(list(flying), num_returns=len(flying))
+                    suspects = [s for s in suspects if not _landed(runner, flying, s, on_split)]
+                    flying.clear()
+                    runner.pools.replace()
+                    break
+    return suspects
+
+
+def _landed(runner: _Runner, flying: dict[Any, Any], split: Any, on_split: Callable[[SplitResult], None]) -> bool:
+    """Whether a drained split ended well after all (it is reported then)."""
+    ref = next((ref for ref, other in flying.items() if other is split), None)
+    if ref is None:
+        return False
+    try:
+        on_split(ray.get(ref))
+    except (ray_errors.RayError, *CRASHES) as error:
+        if not _is_crash(error):
+            raise
+        return False
+    return True
+
+
+def _run_suspect(runner: _Runner, split: Any, note: Callable[[str], None]) -> SplitResult:
+    """Runs one split with nothing beside it; if it kills its worker again, bisects it down to the poisonous records."""
+    condemned: frozenset[int] = frozenset()
+    while True:
+        try:
+            return ray.get(runner.start(split, condemned))
+        except (ray_errors.RayError, *CRASHES) as error:
+            if not _is_crash(error):
+                raise (getattr(error, "cause", None) or error) from error
+            if runner.pools:
+                runner.pools.replace()
+        found = _find_poison(runner, split, condemned)
+        if found is None:
+            raise BuildError(f"split {split.path} [{split.start}:{split.stop}] kills its worker, but no single record of it does; is memory too small?")
+        note(f"row {found} of {split.path} [{split.start}:{split.stop}] kills its worker; it is refused as crashed_worker")
+        condemned |= {found}
+
+
+def _find_poison(runner: _Runner, split: Any, condemned: frozenset[int]) -> int | None:
+    """The first row, not yet condemned, that kills a worker when it runs alone; found by halving."""
+    stack = [(0, split.num_rows if split.num_rows >= 0 else _count_rows(runner, split))]
+    while stack:
+        start, stop = stack.pop()
+        if start >= stop or all(row in condemned for row in range(start, stop)):
+            continue
+        if runner.probe(split, (start, stop), condemned) is not None:
+            continue
+        if stop - start == 1:
+            return start
+        middle = (start + stop) // 2
+        stack += [(middle, stop), (start, middle)]
+    return None
+
+
+def _count_rows(runner: _Runner, split: Any) -> int:
+    """An upper bound of the rows of a split whose length is not known before reading: doubled until a probe sees none."""
+    bound = 1
+    while (seen := runner.probe(split, (bound, 2 * bound))) is None or seen > 0:
+        bound *= 2
+    return bound

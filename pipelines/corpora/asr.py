@@ -1,0 +1,47 @@
+"""`asr`: transcribed speech as fine-tuning conversations (stage A2).
+
+Source: arXiv 2503.01743, section on speech post-training data: about 40,000 hours, 8 languages, one prompt for all of
+them, clips of up to 30 s (375 audio tokens), target = the transcript. User: `<audio>` + prompt; assistant: transcript.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.recipe import Recipe
+from pipelines.stage import Stage, only
+from pipelines.step import each
+from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
+from processors.contract import Contract
+from processors.dialogue import TRANSCRIBE_PROMPT, TranscriptTask
+
+
+def asr(
+    source: Any,
+    *,
+    prompt: str = TRANSCRIBE_PROMPT,
+    min_s: float = 0.1,  # under a tenth of a second there is no word
+    max_s: float = 30.0,  # the report trains on clips of up to 30 s outside summarisation
+    max_tokens: int = 131_072,
+    hf_compat: bool = False,  # True keeps mel bin 246 as the transformers port does
+    mel_dtype: str = "float32",
+    keep_source: bool = False,
+    seed: int = 0,
+) -> tuple[Stage, ...]:
+    """Speech and transcripts -> log-Mel conversations."""
+    recipe = Recipe(
+        name="asr",
+        title="Transcribed speech: log-Mel audio, a fixed prompt, the transcript as target",
+        source=source,
+        steps=(
+            each(TranscriptTask(prompt)),
+            each(DecodeAudio(keep_source=keep_source)),
+            each(KeepDuration(min_s, max_s)),
+            each(LogMel(hf_compat)),
+            each(Contract(max_tokens)),
+        ),
+        seed=seed,
+        mel_dtype=mel_dtype,
+        notes="Transcripts are taken as given: their agreement with the audio is not checked.",
+    )
+    return only(recipe)

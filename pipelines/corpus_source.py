@@ -1,0 +1,57 @@
+"""A corpus as a source: stages compose through the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pipelines.source.split import Split
+from schemas.arrow import KINDS, from_batch
+from schemas.corpus import Corpus, CorpusError
+from schemas.facts import Fact
+from schemas.identity import digest
+from schemas.outcome import Reason
+from schemas.records import Record
+
+_TYPES = {"bool": bool, "int": int, "float": float, "str": str}
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusSource:
+    """The records of a finished corpus, a split a shard. `content` pins its exact bytes in the recipe."""
+
+    root: str = field(metadata={"fingerprint": False})
+    content: str
+    kind: str
+    facts: tuple[Fact, ...]
+    reasons: ClassVar[tuple[Reason, ...]] = ()
+
+    @property
+    def gives(self) -> type:
+        return KINDS[self.kind]
+
+    def splits(self) -> list[Any]:
+        found = []
+        for entry in Corpus(Path(self.root)).ledger():
+            shard = entry.shard
+            found.append(Split(digest(shard.name, shard.sha256), shard.name, shard.sha256, 0, shard.num_rows, 0, shard.num_rows, shard.num_bytes))
+        return found
+
+    def read(self, split: Any) -> Iterator[Record]:
+        corpus = Corpus(Path(self.root))
+        entry = next(entry for entry in corpus.ledger() if entry.shard.name == split.path)
+        for batch in corpus.batches(entry):
+            yield from from_batch(batch, split.path)
+
+
+def open_corpus(path: Path) -> CorpusSource:
+    """A finished corpus as a source. Raises CorpusError when its build has not ended."""
+    corpus = Corpus(path)
+    totals, recipe = corpus.totals(), corpus.recipe()
+    declared = recipe["facts"]
+    if not isinstance(declared, dict):
+        raise CorpusError(f"{path}/recipe.json has no table of facts; rebuild the corpus")
+    facts = tuple(Fact(name, _TYPES[said["type"]], said["doc"]) for name, said in sorted(declared.items()))
+    return CorpusSource(str(path), str(totals["content"]), str(recipe["kind"]), facts)

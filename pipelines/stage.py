@@ -1,0 +1,27 @@
+"""A corpus is made in stages; the last one is the corpus, those before it are kept beside it under `.stages`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`make` gives the recipe, from the directory of the stage before (None for the first)."""
+
+    name: str
+    make: Callable[[Path | None], Recipe]
+
+
+def only(recipe: Recipe) -> tuple[Stage, ...]:
+    """A corpus of a single stage."""
+    return (Stage(recipe.name, lambda _: recipe),)
+
+
+def stage_folder(out: Path, name: str, is_last: bool) -> Path:
+    """Where a stage's corpus directory is put."""
+    return out if is_last else out / ".stages"

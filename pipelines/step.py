@@ -1,0 +1,53 @@
+"""A step is a processor with a feeding mode and a name; the mode is named in the recipe, never inferred."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.facts import Fact
+
+EACH, BATCHED, EXPAND, GATHER = "each", "batched", "expand", "gather"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`size` is the batch size of `batched`; `by` the fact that groups for `gather`; `pool` the actors an opener may have."""
+
+    processor: Any
+    mode: str
+    name: str
+    size: int = 0
+    by: Fact | None = None
+    pool: int = 1
+
+    @property
+    def is_opener(self) -> bool:
+        return hasattr(self.processor, "open")
+
+
+def _name(processor: Any, name: str | None) -> str:
+    return name or re.sub(r"(?<!^)(?=[A-Z])", "_", type(processor).__name__).lower()
+
+
+def each(processor: Any, name: str | None = None) -> Step:
+    """One record in, one record or Reject out."""
+    return Step(processor, EACH, _name(processor, name))
+
+
+def expand(processor: Any, name: str | None = None) -> Step:
+    """One record in, a list of children (keys `key/0`, `key/1`, ...) or a Reject out."""
+    return Step(processor, EXPAND, _name(processor, name))
+
+
+def batched(processor: Any, size: int, name: str | None = None, pool: int = 1) -> Step:
+    """A list in, a list of the same length out, aligned; for models. The processor may be an opener with `pool` actors."""
+    if size < 1:
+        raise ValueError(f"step {_name(processor, name)} has batch size {size}, expected 1 or more")
+    return Step(processor, BATCHED, _name(processor, name), size=size, pool=pool)
+
+
+def gather(processor: Any, by: Fact, name: str | None = None) -> Step:
+    """All records of a split with one value of the fact `by` in, a list of records that name their parents, and Rejects, out."""
+    return Step(processor, GATHER, _name(processor, name), by=by)

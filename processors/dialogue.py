@@ -1,0 +1,133 @@
+"""Rows into conversations and documents: the prompt forms of each corpus.
+
+Source: the prompts are those of the Phi-4-multimodal report (arXiv 2503.01743): "Transcribe the audio clip into text."
+for speech recognition in every language; captions after an image with an optional short request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from schemas.facts import Fact
+from schemas.identity import keyed_rng
+from schemas.outcome import Reason, Reject
+from schemas.parts import Audio, Image, Text
+from schemas.records import Conversation, Document, FactValue, Row, Turn
+
+NO_AUDIO = Reason("no_audio", "The row names no audio")
+NO_TRANSCRIPT = Reason("no_transcript", "The row has no transcript, or an empty one")
+NO_IMAGE = Reason("no_image", "The row names no image")
+NO_CAPTION = Reason("no_caption", "The row has no caption, or only empty ones")
+NO_TEXT = Reason("no_text", "The row has no text, or an empty one")
+BAD_SEGMENT_TIMES = Reason("bad_segment_times", "offset or duration of the row is not a number of seconds >= 0")
+
+LANGUAGE = Fact("text.stated_language", str, "Language that the source states (ISO 639-1), empty when it states none")
+SPEAKER = Fact("speech.speaker", str, "Speaker that the source states, empty when it states none")
+
+TRANSCRIBE_PROMPT = "Transcribe the audio clip into text."
+CAPTION_PROMPT = "Describe the image."
+
+
+def _text_field(fields: Mapping[str, object], *names: str) -> str:
+    for name in names:
+        value = fields.get(name)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    return ""
+
+
+def _seconds(row: Row, name: str) -> float | None | Reject:
+    value = row.fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        return Reject(row.key, BAD_SEGMENT_TIMES.name, f"{name} is {value!r}, expected seconds >= 0")
+    return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptTask:
+    """A row with audio and `text` becomes: user `<audio>` + prompt, assistant transcript (learned).
+
+    A row with `offset` means the part of the file from there, `duration` long (NeMo manifests).
+    """
+
+    prompt: str = TRANSCRIBE_PROMPT
+    takes: ClassVar = (Row,)
+    gives: ClassVar = Conversation
+    reads: ClassVar = ()
+    writes: ClassVar = (LANGUAGE, SPEAKER)
+    reasons: ClassVar = (NO_AUDIO, NO_TRANSCRIPT, BAD_SEGMENT_TIMES)
+    version: ClassVar = 1
+
+    def __call__(self, row: Row) -> Conversation | Reject:
+        if "audio" not in row.blobs:
+            return Reject(row.key, NO_AUDIO.name, "expected audio_filepath, or audio, in the row")
+        transcript = _text_field(row.fields, "text", "transcript", "sentence")
+        if not transcript:
+            return Reject(row.key, NO_TRANSCRIPT.name, "expected a non-empty text, transcript or sentence")
+        offset = _seconds(row, "offset")
+        duration = _seconds(row, "duration") if offset is not None else None
+        if isinstance(offset, Reject) or isinstance(duration, Reject):
+            return offset if isinstance(offset, Reject) else duration  # type: ignore[return-value]
+        audio = Audio(source=row.blobs["audio"], offset_s=offset, duration_s=duration)
+        facts: dict[str, FactValue] = {
+            LANGUAGE.name: _text_field(row.fields, "lang", "language", "locale").split("-")[0].lower(),
+            SPEAKER.name: _text_field(row.fields, "speaker", "speaker_id"),
+        }
+        turns = (Turn("user", (audio, Text(self.prompt))), Turn("assistant", (Text(transcript),), learned=True))
+        return Conversation(row.key, row.origin, turns, {**row.facts, **facts}, row.parents)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionTask:
+    """A row with an image and a caption (or `captions`) becomes: user `<image>` + prompt, assistant caption (learned).
+
+    Of several captions one is taken, by a hash of seed and key, so that an image is stored once.
+    """
+
+    seed: int = 0
+    prompt: str = CAPTION_PROMPT
+    takes: ClassVar = (Row,)
+    gives: ClassVar = Conversation
+    reads: ClassVar = ()
+    writes: ClassVar = ()
+    reasons: ClassVar = (NO_IMAGE, NO_CAPTION)
+    version: ClassVar = 1
+
+    def __call__(self, row: Row) -> Conversation | Reject:
+        if "image" not in row.blobs:
+            return Reject(row.key, NO_IMAGE.name, "expected image, or file_name, in the row")
+        captions = row.fields.get("captions")
+        found = [text.strip() for text in captions if isinstance(text, str) and text.strip()] if isinstance(captions, list) else []
+        single = _text_field(row.fields, "caption", "text")
+        found = found or ([single] if single else [])
+        if not found:
+            return Reject(row.key, NO_CAPTION.name, "expected a non-empty caption, captions or text")
+        caption = found[int(keyed_rng(self.seed, "caption_task", row.key).integers(len(found)))]
+        parts = (Image(source=row.blobs["image"]), Text(self.prompt)) if self.prompt else (Image(source=row.blobs["image"]),)
+        turns = (Turn("user", parts), Turn("assistant", (Text(caption),), learned=True))
+        return Conversation(row.key, row.origin, turns, row.facts, row.parents)
+
+
+@dataclass(frozen=True, slots=True)
+class TextTask:
+    """A row with `text` becomes a document; where it has none, the bytes of its page do (extracted by a later step)."""
+
+    takes: ClassVar = (Row,)
+    gives: ClassVar = Document
+    reads: ClassVar = ()
+    writes: ClassVar = (LANGUAGE,)
+    reasons: ClassVar = (NO_TEXT,)
+    version: ClassVar = 1
+
+    def __call__(self, row: Row) -> Document | Reject:
+        text = _text_field(row.fields, "text", "content")
+        if not text and "text" in row.blobs:
+            text = row.blobs["text"].decode("utf-8", "replace").strip()
+        if not text:
+            return Reject(row.key, NO_TEXT.name, "expected a non-empty text or content, or a page")
+        language = _text_field(row.fields, "lang", "language").split("-")[0].lower()
+        return Document(row.key, row.origin, text, {**row.facts, LANGUAGE.name: language}, row.parents)

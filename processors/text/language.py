@@ -1,0 +1,58 @@
+"""Which language a text is in, by py3langid, offline."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from schemas.facts import Fact
+from schemas.outcome import Reason, Reject
+from schemas.records import Document, with_facts
+
+LANGUAGE = Fact("text.language", str, "Language measured by py3langid (ISO 639-1)")
+CONFIDENCE = Fact("text.language_confidence", float, "Probability that py3langid gives the language, 0 to 1")
+WRONG_LANGUAGE = Reason("wrong_language", "The measured language is not one that was asked for")
+MAX_CHARS = 5_000  # enough for the classifier, and bounded for long documents
+
+
+@functools.cache
+def _classifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)  # the model ships inside the package
+
+
+@dataclass(frozen=True, slots=True)
+class DetectLanguage:
+    """Measures the language of a document's first 5,000 characters."""
+
+    takes: ClassVar = (Document,)
+    gives: ClassVar = None
+    reads: ClassVar = ()
+    writes: ClassVar = (LANGUAGE, CONFIDENCE)
+    reasons: ClassVar = ()
+    version: ClassVar = 1
+
+    def __call__(self, record: Document) -> Document:
+        language, confidence = _classifier().classify(record.text[:MAX_CHARS])
+        return with_facts(record, {LANGUAGE.name: str(language), CONFIDENCE.name: round(float(confidence), 6)})
+
+
+@dataclass(frozen=True, slots=True)
+class KeepLanguages:
+    """Keeps documents in one of `languages`; an empty tuple keeps all."""
+
+    languages: tuple[str, ...] = ()
+    takes: ClassVar = (Document,)
+    gives: ClassVar = None
+    reads: ClassVar = (LANGUAGE,)
+    writes: ClassVar = ()
+    reasons: ClassVar = (WRONG_LANGUAGE,)
+    version: ClassVar = 1
+
+    def __call__(self, record: Document) -> Document | Reject:
+        language = record.facts[LANGUAGE.name]
+        if self.languages and language not in self.languages:
+            return Reject(record.key, WRONG_LANGUAGE.name, f"{language}, expected one of {', '.join(self.languages)}")
+        return record

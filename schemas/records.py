@@ -1,0 +1,139 @@
+"""The three record kinds, one for each way to train, and the raw row from which sources start.
+
+A record is immutable: a step gives a new one. `facts` is a plain dict by convention never changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from schemas.parts import Audio, Image, Part
+
+FactValue = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record comes from: source name, revision (content id), licence, and a locator inside it."""
+
+    source: str
+    revision: str = ""
+    licence: str = ""
+    locator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a source reads: named fields (JSON values) and named media bytes. Never stored in a corpus."""
+
+    key: str
+    origin: Origin
+    fields: Mapping[str, object] = field(default_factory=dict)
+    blobs: Mapping[str, bytes] = field(default_factory=dict)
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Text of which every token is learned."""
+
+    key: str
+    origin: Origin
+    text: str
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message. `learned` says whether its tokens carry loss."""
+
+    role: str
+    parts: tuple[Part, ...]
+    learned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Turns of one or several modalities; media stand where they belong among the parts."""
+
+    key: str
+    origin: Origin
+    turns: tuple[Turn, ...]
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """A prompt with a preferred and a dis-preferred answer."""
+
+    key: str
+    origin: Origin
+    prompt: tuple[Turn, ...]
+    chosen: tuple[Turn, ...]
+    rejected: tuple[Turn, ...]
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+
+
+Record = Row | Document | Conversation | Preference
+R = TypeVar("R", Row, Document, Conversation, Preference)
+
+
+def with_facts(record: R, facts: Mapping[str, FactValue]) -> R:
+    """The record with more facts; a fact that is already there may not change its value."""
+    for name, value in facts.items():
+        if name in record.facts and record.facts[name] != value:
+            raise ValueError(f"fact {name!r} of record {record.key} is {record.facts[name]!r}; it cannot become {value!r}")
+    return replace(record, facts={**record.facts, **facts})
+
+
+def turns_of(record: Record) -> tuple[Turn, ...]:
+    """Every turn of a record in reading order (none for rows and documents)."""
+    if isinstance(record, Conversation):
+        return record.turns
+    if isinstance(record, Preference):
+        return record.prompt + record.chosen + record.rejected
+    return ()
+
+
+def images_of(record: Record) -> Iterator[Image]:
+    """Images in order of appearance."""
+    return (part for turn in turns_of(record) for part in turn.parts if isinstance(part, Image))
+
+
+def audios_of(record: Record) -> Iterator[Audio]:
+    """Audio clips in order of appearance."""
+    return (part for turn in turns_of(record) for part in turn.parts if isinstance(part, Audio))
+
+
+def map_parts(turns: tuple[Turn, ...], change: Mapping[type, object]) -> tuple[Turn, ...]:
+    """Turns with each part whose type is in `change` replaced by what its function gives."""
+    done = []
+    for turn in turns:
+        parts = tuple(change[type(part)](part) if type(part) in change else part for part in turn.parts)  # type: ignore[operator]
+        done.append(replace(turn, parts=parts))
+    return tuple(done)
+
+
+def weigh(record: Record) -> int:
+    """About how many bytes a record holds in memory: media exactly, text by its length."""
+    if isinstance(record, Document):
+        return len(record.text)
+    if isinstance(record, Row):
+        return sum(len(blob) for blob in record.blobs.values()) + 1_000
+    total = 1_000
+    for turn in turns_of(record):
+        for part in turn.parts:
+            if isinstance(part, Image):
+                total += len(part.source or b"") + (0 if part.pixels is None else part.pixels.nbytes)
+                if part.canvas is not None:
+                    total += len(part.canvas.encoded or b"") + (0 if part.canvas.pixels is None else part.canvas.pixels.nbytes)
+            elif isinstance(part, Audio):
+                total += len(part.source or b"")
+                total += sum(array.nbytes for array in (part.samples, part.log_mel) if array is not None)
+    return total

@@ -1,0 +1,197 @@
+"""How bytes reach the disk: written once, beside, made durable, then published under their final name.
+
+A data file is written under a unique temporary name in the same folder, fsynced, renamed, and its folder fsynced. A
+ledger entry is created only if absent (a hard link after fsync); whoever loses the race must have written the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import pyarrow as pa
+
+from schemas.arrow import to_batch
+from schemas.records import Record, weigh
+
+TEMPORARY_PREFIX = ".tmp-"
+MAX_BATCH_ROWS = 1_024
+MAX_BATCH_BYTES = 64 << 20
+
+
+class CommitConflict(RuntimeError):
+    """Two builders wrote different bytes under one name: the build is not deterministic."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A data file as the ledger names it; `name` is relative to the corpus."""
+
+    name: str
+    sha256: str
+    num_bytes: int
+    num_rows: int
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the folder's names durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name in the same folder that no other writer uses."""
+    return path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{path.name}")
+
+
+@contextlib.contextmanager
+def _durable_temporary(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(path)
+    try:
+        with open(temporary, "xb") as sink:
+            yield sink, temporary
+            sink.flush()
+            os.fsync(sink.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_replacing(path: Path, data: bytes) -> None:
+    """Writes a derived file (corpus.json, a card): the new bytes or the old ones, never a part."""
+    with _durable_temporary(path) as (sink, temporary):
+        sink.write(data)
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def write_if_absent(path: Path, data: bytes) -> bool:
+    """Creates `path` with these bytes. False if it was there already with the same bytes; else raises CommitConflict."""
+    with _durable_temporary(path) as (sink, temporary):
+        sink.write(data)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        if path.read_bytes() != data:
+            raise CommitConflict(f"{path} exists with other bytes; two builds of one recipe and split must agree") from None
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
+class _HashingSink:
+    """A file object for Arrow that hashes what it passes on."""
+
+    def __init__(self, sink: IO[bytes]) -> None:
+        self.sink, self.sha256, self.num_bytes, self.closed = sink, hashlib.sha256(), 0, False
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        self.num_bytes += memoryview(data).nbytes
+        self.sink.write(data)
+        return memoryview(data).nbytes
+
+    def flush(self) -> None:
+        self.sink.flush()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class TableWriter:
+    """Writes one Arrow IPC stream file, whole or not at all: nothing has the final name before `publish`."""
+
+    def __init__(self, corpus: Path, name: str, schema: pa.Schema) -> None:
+        self.name, self.schema, self.num_rows = name, schema, 0
+        self._path = corpus / name
+        self._stack = contextlib.ExitStack()
+        sink, self._temporary = self._stack.enter_context(_durable_temporary(self._path))
+        self._sink = _HashingSink(sink)
+        self._writer = pa.ipc.new_stream(pa.PythonFile(self._sink, mode="w"), schema)
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            self._stack.__exit__(kind, error, trace)  # drops the temporary
+        else:
+            self._writer.close()
+            self._stack.close()
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        self._writer.write_batch(batch)
+        self.num_rows += batch.num_rows
+
+    def discard(self) -> None:
+        self._temporary.unlink(missing_ok=True)
+
+    def publish(self) -> FileEntry:
+        """Gives the finished file its final name; call after the `with` block."""
+        try:
+            os.replace(self._temporary, self._path)
+        except OSError:
+            self.discard()
+            raise
+        sync_folder(self._path.parent)
+        return FileEntry(self.name, self._sink.sha256.hexdigest(), self._sink.num_bytes, self.num_rows)
+
+
+class RecordWriter(TableWriter):
+    """Cuts records into batches by content alone (rows and bytes), so that the bytes do not depend on who ran it."""
+
+    def __init__(self, corpus: Path, name: str, schema: pa.Schema) -> None:
+        super().__init__(corpus, name, schema)
+        self._pending: list[Record] = []
+        self._pending_bytes = 0
+
+    def write(self, record: Record) -> None:
+        self._pending.append(record)
+        self._pending_bytes += weigh(record)
+        if len(self._pending) >= MAX_BATCH_ROWS or self._pending_bytes >= MAX_BATCH_BYTES:
+            self.flush_rows()
+
+    def flush_rows(self) -> None:
+        if self._pending:
+            self.write_batch(to_batch(self._pending, self.schema))
+            self._pending, self._pending_bytes = [], 0
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            try:
+                self.flush_rows()
+            except BaseException as failure:
+                super().__exit__(type(failure), failure, failure.__traceback__)
+                raise
+        super().__exit__(kind, error, trace)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, read in blocks."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def is_no_space(error: OSError) -> bool:
+    """Whether the device is full or the quota used up."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def remove_files(paths: Sequence[Path]) -> None:
+    """Removes orphans; a file that is gone already is fine."""
+    for path in paths:
+        path.unlink(missing_ok=True)
