@@ -53,7 +53,9 @@ def list_corpora(as_json: AsJson = False) -> None:
         return
     table = Table("corpus", "stage", "what", "reads", "parameters (default)")
     for row in rows:
-        table.add_row(row["corpus"], row["stage"], row["about"], row["inputs"], ", ".join(f"{k} ({v})" for k, v in row["parameters"].items()))
+        table.add_row(
+            row["corpus"], row["stage"], row["about"], row["inputs"], ", ".join(f"{k} ({v})" for k, v in row["parameters"].items())
+        )
     out_console.print(table)
 
 
@@ -144,7 +146,9 @@ def verify_command(paths: Annotated[list[Path], typer.Argument(help="Corpus dire
     for verdict in verdicts:
         if not as_json:
             state = "ok" if not verdict.problems else f"{len(verdict.problems)} problems"
-            out_console.print(f"{verdict.path}: {state} ({verdict.num_rows:,} rows, {verdict.num_rejects:,} refused)", markup=False, soft_wrap=True)
+            out_console.print(
+                f"{verdict.path}: {state} ({verdict.num_rows:,} rows, {verdict.num_rejects:,} refused)", markup=False, soft_wrap=True
+            )
             for problem in verdict.problems:
                 out_console.print(f"  {problem}", markup=False, soft_wrap=True)
     if any(verdict.problems for verdict in verdicts):
@@ -178,7 +182,11 @@ def inspect(
             for row in corpus.rejects():
                 if all(wanted in (None, row[name]) for name, wanted in (("key", key), ("reason", reason), ("failure", failure))):
                     place = f"{row['source']} {row['locator']}"
-                    print(json.dumps(row) if as_json else f"{row['key']}  {row['step']}: {row['reason']}: {row['detail']}  ({place}){_indent(row['traceback'])}")
+                    print(
+                        json.dumps(row)
+                        if as_json
+                        else f"{row['key']}  {row['step']}: {row['reason']}: {row['detail']}  ({place}){_indent(row['traceback'])}"
+                    )
                     shown += 1
                     if shown >= limit:
                         return
@@ -219,7 +227,9 @@ def demo(
     if not as_json:
         state = "all verified" if not problems else f"{len(problems)} problems"
         out_console.print(f"{state}; sample made in {made:.1f} s, everything in {time.perf_counter() - start:.1f} s; open one with")
-        out_console.print(f'  python -c "from datasets import load_from_disk; print(load_from_disk(\'{rows[0]["path"]}\'))"', markup=False, soft_wrap=True)
+        out_console.print(
+            f"  python -c \"from datasets import load_from_disk; print(load_from_disk('{rows[0]['path']}'))\"", markup=False, soft_wrap=True
+        )
     if problems:
         raise typer.Exit(1)
 

@@ -145,7 +145,9 @@ def build(recipe: Recipe, out: Path, execution: Execution | None = None, progres
             return _build_locked(recipe, Corpus(path), token, execution, progress)
     except OSError as error:
         if is_no_space(error):
-            raise BuildError(f"building {path}: the disk is full ({error}); free space and run the same command, it goes on where it stopped") from error
+            raise BuildError(
+                f"building {path}: the disk is full ({error}); free space and run the same command, it goes on where it stopped"
+            ) from error
         if isinstance(error, PermissionError) or error.errno == 30:  # EROFS
             raise BuildError(f"building {path}: cannot write ({error}); choose a writable folder with --out") from error
         raise

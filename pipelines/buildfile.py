@@ -1,13 +1,13 @@
 """A build file (TOML) names the corpora to build, their sources and their parameters; every word of it is checked.
 
-    out = "corpora"
+out = "corpora"
 
-    [execution]
-    workers = 2
+[execution]
+workers = 2
 
-    [corpora.asr]
-    source = "raw/manifest.jsonl"          # or a list, or { path = "raw", format = "folder", licence = "CC0-1.0" }
-    max_s = 20.0                           # any keyword argument of the corpus's function
+[corpora.asr]
+source = "raw/manifest.jsonl"          # or a list, or { path = "raw", format = "folder", licence = "CC0-1.0" }
+max_s = 20.0                           # any keyword argument of the corpus's function
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _override(corpora: dict[str, Any], override: str) -> None:
 def _job(corpus: str, table: dict[str, Any], path: Path) -> Job:
     where = f"{path} [corpora.{corpus}]"
     if not isinstance(table, dict) or "source" not in table:
-        raise BuildFileError(f"{where} has no source; expected source = \"path\"")
+        raise BuildFileError(f'{where} has no source; expected source = "path"')
     known = parameters_of(corpus)
     _check_words(table, ("source", *known), where)
     given = {name: typed(value, known[name][0], f"{where} {name}") for name, value in table.items() if name != "source"}

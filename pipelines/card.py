@@ -17,7 +17,9 @@ def write_card(recipe: Recipe, corpus: Corpus) -> str:
 def _head(recipe: Recipe, totals: dict[str, Any]) -> list[str]:
     lines = ["---", f"pretty_name: {recipe.name}", f"size_categories: [{_size(totals['num_out'])}]", "---", "", f"# {recipe.name}", ""]
     lines += [f"{recipe.title}." if recipe.title else "", ""]
-    lines += [f"- records in: {totals['num_in']:,}; out: {totals['num_out']:,}; refused: {totals['num_rejects']:,} (faults: {totals['num_faults']})"]
+    lines += [
+        f"- records in: {totals['num_in']:,}; out: {totals['num_out']:,}; refused: {totals['num_rejects']:,} (faults: {totals['num_faults']})"
+    ]
     lines += [f"- {name}: {value:,}" for name, value in totals["sums"].items()]
     lines += [f"- recipe fingerprint: `{recipe.fingerprint()}` (all parameters are in recipe.json)", ""]
     return lines

@@ -79,7 +79,9 @@ class PoolCaller:
             raise WorkerLost(f"a model actor died: {type(error).__name__}") from error
 
 
-def _split_task(recipe: Recipe, split: Any, path: str, token: str, callers: dict[str, PoolCaller], condemned: frozenset[int]) -> SplitResult:
+def _split_task(
+    recipe: Recipe, split: Any, path: str, token: str, callers: dict[str, PoolCaller], condemned: frozenset[int]
+) -> SplitResult:
     corpus = Path(path)
     return run_split(recipe, split, corpus, callers, condemned, may_commit=lambda: holds_token(corpus, token))
 
@@ -206,7 +208,9 @@ def _preflight(workers: int, num_actors: int) -> None:
         )
 
 
-def _run_all(runner: _Runner, pending: list[Any], workers: int, on_split: Callable[[SplitResult], None], note: Callable[[str], None]) -> list[Any]:
+def _run_all(
+    runner: _Runner, pending: list[Any], workers: int, on_split: Callable[[SplitResult], None], note: Callable[[str], None]
+) -> list[Any]:
     """Keeps `workers` splits in flight; gives back those whose worker died."""
     queue, flying, suspects = list(reversed(pending)), {}, []
     while queue or flying:
@@ -261,7 +265,9 @@ def _run_suspect(runner: _Runner, split: Any, note: Callable[[str], None]) -> Sp
                 runner.pools.replace()
         found = _find_poison(runner, split, condemned)
         if found is None:
-            raise BuildError(f"split {split.path} [{split.start}:{split.stop}] kills its worker, but no single record of it does; is memory too small?")
+            raise BuildError(
+                f"split {split.path} [{split.start}:{split.stop}] kills its worker, but no single record of it does; is memory too small?"
+            )
         note(f"row {found} of {split.path} [{split.start}:{split.stop}] kills its worker; it is refused as crashed_worker")
         condemned |= {found}
 

@@ -36,7 +36,9 @@ class CorpusSource:
         found = []
         for entry in Corpus(Path(self.root)).ledger():
             shard = entry.shard
-            found.append(Split(digest(shard.name, shard.sha256), shard.name, shard.sha256, 0, shard.num_rows, 0, shard.num_rows, shard.num_bytes))
+            found.append(
+                Split(digest(shard.name, shard.sha256), shard.name, shard.sha256, 0, shard.num_rows, 0, shard.num_rows, shard.num_bytes)
+            )
         return found
 
     def read(self, split: Any) -> Iterator[Record]:

@@ -47,7 +47,11 @@ def find_duplicates(corpus: Corpus, fact: Fact, into: Path) -> Path:
     edges = [f"{round(i * 16**6 / passes):06x}" for i in range(passes)] + ["g"]
     found = []
     for low, high in zip(edges, edges[1:], strict=False):
-        table = pa.concat_tables(_digests(corpus, fact, low, high)) if total else pa.table({"key": pa.array([], pa.string()), "digest": pa.array([], pa.string())})
+        table = (
+            pa.concat_tables(_digests(corpus, fact, low, high))
+            if total
+            else pa.table({"key": pa.array([], pa.string()), "digest": pa.array([], pa.string())})
+        )
         kept = table.group_by("digest").aggregate([("key", "min"), ("key", "count")])
         kept = kept.filter(pc.greater(kept["key_count"], 1))
         joined = table.join(kept.select(["digest", "key_min"]), "digest", join_type="inner")

@@ -130,7 +130,9 @@ def _check_step(step: Step, kind: type, written: dict[str, type]) -> list[str]:
             there = ", ".join(sorted(written)) or "none"
             problems.append(f"step {step.name} reads fact {fact.name}, which no step before it writes (written so far: {there})")
         elif written[fact.name] is not fact.type:
-            problems.append(f"step {step.name} reads fact {fact.name} as {fact.type.__name__}, it is written as {written[fact.name].__name__}")
+            problems.append(
+                f"step {step.name} reads fact {fact.name} as {fact.type.__name__}, it is written as {written[fact.name].__name__}"
+            )
     if step.is_opener and step.mode != BATCHED:
         problems.append(f"step {step.name} is an opener and is fed {step.mode}; openers are fed batched")
     return problems

@@ -92,7 +92,9 @@ class Tally:
         else:
             self.reasons[reason] += 1
         place = {name: getattr(origin, name) for name in ("source", "revision", "licence", "locator")}
-        self.rows.append({"key": key, "step": self.step, "failure": failure, "reason": reason, "detail": detail, **place, "traceback": trace})
+        self.rows.append(
+            {"key": key, "step": self.step, "failure": failure, "reason": reason, "detail": detail, **place, "traceback": trace}
+        )
 
     def count(self) -> StepCount:
         return StepCount(self.step, self.num_in, self.num_out, dict(sorted(self.reasons.items())), self.num_faults)
@@ -158,7 +160,9 @@ def _refuse(step: Step, tally: Tally, group: Mapping[str, Record], reject: Rejec
 def _check_kind(step: Step, record: Record, result: object) -> None:
     expected = getattr(step.processor, "gives", None) or type(record)
     if type(result) is not expected:
-        raise DeclarationError(f"step {step.name} gave {type(result).__name__} for record {record.key}, expected {expected.__name__} or Reject")
+        raise DeclarationError(
+            f"step {step.name} gave {type(result).__name__} for record {record.key}, expected {expected.__name__} or Reject"
+        )
 
 
 def _check_facts(step: Step, record: Record, written: dict[str, type]) -> None:
@@ -229,9 +233,7 @@ def _cut(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
         yield batch
 
 
-def _take_batch(
-    step: Step, tally: Tally, batch: list[Record], handle: Any, written: dict[str, type], caller: Caller
-) -> Iterator[Record]:
+def _take_batch(step: Step, tally: Tally, batch: list[Record], handle: Any, written: dict[str, type], caller: Caller) -> Iterator[Record]:
     alone = len(batch) == 1
     results = _call(step, tally, lambda: caller.result(handle), batch if alone else [])
     if results is None and not alone:  # one record broke the batch: each is tried alone, only the broken one is quarantined
@@ -271,7 +273,9 @@ def _run_gather(step: Step, tally: Tally, records: Iterable[Record], written: di
             _check_facts(step, result, written)
             strangers = set(result.parents) - set(by_key)
             if strangers:
-                raise ConservationError(f"step {step.name} gave {result.key} with parents {sorted(strangers)[:3]} that are not of its group")
+                raise ConservationError(
+                    f"step {step.name} gave {result.key} with parents {sorted(strangers)[:3]} that are not of its group"
+                )
         ancestors = {key for result in results if not isinstance(result, Reject) for key in (result.key, *result.parents)}
         for key in by_key:
             if (key in ancestors) == (covered[key] == 1) or covered[key] > 1:
@@ -353,7 +357,10 @@ def run_split(
     sums: Counter[str] = Counter()
     counted = [fact.name for fact in recipe.facts if fact.type is int and fact.name.split(".")[1].startswith("num_")]
     records, tallies = stream(recipe, split, callers, condemned)
-    with RecordWriter(corpus, f"shards/{split.id}.arrow", schema) as shard, TableWriter(corpus, f"rejects/{split.id}.arrow", REJECTS_SCHEMA) as rejects:
+    with (
+        RecordWriter(corpus, f"shards/{split.id}.arrow", schema) as shard,
+        TableWriter(corpus, f"rejects/{split.id}.arrow", REJECTS_SCHEMA) as rejects,
+    ):
         for record in records:
             for name in counted:
                 sums[name] += record.facts.get(name, 0)  # type: ignore[arg-type]

@@ -109,13 +109,18 @@ def summary_table(rows: list[dict[str, Any]]) -> Table:
         how = "in-process" if row["workers"] == 0 else f"{row['workers']} workers"
         how = "already built" if not row["splits_built"] else how + (f", {row['splits_resumed']} resumed" if row["splits_resumed"] else "")
         tokens = [f"{row['tokens'][name]:,}" for name in TOKENS]
-        table.add_row(row["corpus"], f"{row['in']:,}", f"{row['out']:,}", refused, *tokens, f"{row['bytes'] / 1e6:.1f}", f"{row['seconds']:.1f}", how)
+        table.add_row(
+            row["corpus"], f"{row['in']:,}", f"{row['out']:,}", refused, *tokens, f"{row['bytes'] / 1e6:.1f}", f"{row['seconds']:.1f}", how
+        )
     return table
 
 
 def show_record(record: Record, max_chars: int = 2_000) -> str:
     """A record as readable text: messages with media as placeholders, then its facts."""
-    lines = [f"key      {record.key}", f"origin   {record.origin.source} {record.origin.locator} ({record.origin.licence or 'licence unknown'})"]
+    lines = [
+        f"key      {record.key}",
+        f"origin   {record.origin.source} {record.origin.locator} ({record.origin.licence or 'licence unknown'})",
+    ]
     if isinstance(record, Document):
         lines.append(_short(record.text, max_chars))
     for turn in turns_of(record):
@@ -138,7 +143,9 @@ def _show_part(part: object) -> str:
         return part.content
     if isinstance(part, Image) and part.canvas is not None:
         columns, rows = part.canvas.grid
-        return f"<image {columns}x{rows} crops, content {part.canvas.content_width}x{part.canvas.content_height} px, {part.num_tokens} tokens>"
+        return (
+            f"<image {columns}x{rows} crops, content {part.canvas.content_width}x{part.canvas.content_height} px, {part.num_tokens} tokens>"
+        )
     if isinstance(part, Audio) and part.log_mel is not None:
         return f"<audio {len(part.log_mel)} frames, {part.num_tokens} tokens>"
     return "<media>"

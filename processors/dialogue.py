@@ -38,7 +38,7 @@ def _text_field(fields: Mapping[str, object], *names: str) -> str:
     return ""
 
 
-def _seconds(row: Row, name: str) -> float | None | Reject:
+def _seconds(row: Row, name: str) -> float | Reject | None:
     value = row.fields.get(name)
     if value is None:
         return None

@@ -50,8 +50,8 @@ def kind_of(record_type: type) -> str:
 
 def schema_for(kind: str, facts: Sequence[Fact], mel_dtype: str = "float32") -> pa.Schema:
     """The Arrow schema of a kind with these facts; `mel_dtype` is float32 or float16."""
-    fields = [pa.field("key", pa.string(), nullable=False)]
-    fields += [pa.field(name, pa.string(), nullable=False) for name in _ORIGIN]
+    fields = [pa.field("key", pa.string())]
+    fields += [pa.field(name, pa.string()) for name in _ORIGIN]
     fields.append(pa.field("parents", pa.list_(pa.string())))
     if kind == "document":
         fields.append(pa.field("text", pa.string()))

@@ -127,7 +127,9 @@ class Corpus:
 
     def remove_orphans(self) -> list[Path]:
         """Removes what no ledger entry names: the leavings of a build that died."""
-        orphans = [file for file in self.orphans() if file.relative_to(self.path).parts[0] in FOLDERS or file.name.startswith(TEMPORARY_PREFIX)]
+        orphans = [
+            file for file in self.orphans() if file.relative_to(self.path).parts[0] in FOLDERS or file.name.startswith(TEMPORARY_PREFIX)
+        ]
         remove_files(orphans)
         return orphans
 
@@ -263,7 +265,9 @@ def _check_counts(entry: LedgerEntry) -> list[str]:
         problems.append(f"{entry.rejects.name} has {entry.rejects.num_rows} rows, its steps refused {refused}")
     for before, after in zip(entry.steps, entry.steps[1:], strict=False):
         if before.num_out != after.num_in:
-            problems.append(f"step {before.step} gave {before.num_out} records, {after.step} took {after.num_in} (split {entry.split['id']})")
+            problems.append(
+                f"step {before.step} gave {before.num_out} records, {after.step} took {after.num_in} (split {entry.split['id']})"
+            )
     if entry.steps and entry.steps[-1].num_out != entry.shard.num_rows:
         problems.append(f"{entry.shard.name} has {entry.shard.num_rows} rows, its last step gave {entry.steps[-1].num_out}")
     return problems

@@ -174,6 +174,8 @@ class RecordWriter(TableWriter):
         if kind is None:
             try:
                 self.flush_rows()
+                if self.num_rows == 0:  # readers need one batch, also of no rows
+                    self.write_batch(to_batch([], self.schema))
             except BaseException as failure:
                 super().__exit__(type(failure), failure, failure.__traceback__)
                 raise

@@ -23,6 +23,10 @@ class CorpusKind:
 
 CORPORA: dict[str, CorpusKind] = {
     "asr": CorpusKind(asr, "A2", "JSONL or Parquet manifests (NeMo, Lhotse keys), folders, WebDataset tars", "speech/manifest.jsonl"),
-    "image_text": CorpusKind(image_text, "V1-V2", "COCO captions, JSONL or Parquet manifests, folders, WebDataset tars", "images/captions.json"),
-    "language_pretrain": CorpusKind(language_pretrain, "L1", "JSONL, Parquet, folders of HTML or text", ["web/documents.jsonl", "web/pages"]),
+    "image_text": CorpusKind(
+        image_text, "V1-V2", "COCO captions, JSONL or Parquet manifests, folders, WebDataset tars", "images/captions.json"
+    ),
+    "language_pretrain": CorpusKind(
+        language_pretrain, "L1", "JSONL, Parquet, folders of HTML or text", ["web/documents.jsonl", "web/pages"]
+    ),
 }

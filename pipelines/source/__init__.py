@@ -1,0 +1,105 @@
+"""Readers of raw data. A source lists splits by content and reads each as rows and declared rejects."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import posixpath
+from collections.abc import Callable
+from typing import Any
+
+from pipelines.source.files import Files
+from pipelines.source.folders import CocoAnnotations, Folder
+from pipelines.source.manifest import SUFFIXES as JSONL_SUFFIXES
+from pipelines.source.manifest import JsonlManifest
+from pipelines.source.split import Split
+from pipelines.source.tables import DatasetsDir, ParquetManifest
+from pipelines.source.tars import WebDatasetTar
+
+FORMATS: dict[str, type] = {
+    "jsonl": JsonlManifest,
+    "parquet": ParquetManifest,
+    "coco": CocoAnnotations,
+    "folder": Folder,
+    "webdataset": WebDatasetTar,
+    "datasets": DatasetsDir,
+}
+__all__ = [
+    "FORMATS",
+    "CocoAnnotations",
+    "DatasetsDir",
+    "Folder",
+    "JsonlManifest",
+    "ParquetManifest",
+    "Split",
+    "WebDatasetTar",
+    "open_source",
+]
+
+
+def open_source(place: str, format: str | None = None, *, corpus_opener: Callable[[str], Any] | None = None, **options: Any) -> Any:
+    """The source at a path or URL; its format is told from the path and the files there unless given.
+
+    Raises:
+        FileNotFoundError, ValueError: nothing is there, or the format or an option is unknown.
+    """
+    root, name, names = _look(place)
+    if format is None and "corpus.json" in names and corpus_opener is not None:
+        return corpus_opener(place)
+    format = format or _guess(place, root, name, names)
+    if format not in FORMATS:
+        raise ValueError(f"format {format!r} is unknown; expected one of {', '.join(FORMATS)}")
+    kind = FORMATS[format]
+    known = [parameter for parameter in inspect.signature(kind).parameters if parameter not in ("root", "path")]
+    for option in options:
+        if option not in known:
+            raise ValueError(f"source option {option!r} is unknown for format {format}; expected one of {', '.join(known)}")
+    options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    return kind(root=root, path=name, **options) if "path" in inspect.signature(kind).parameters else kind(root=root, **options)
+
+
+def _look(place: str) -> tuple[str, str, list[str]]:
+    """(root folder, file name or "", names in the folder when it is one)."""
+    files = Files(place)
+    if files.is_local:
+        path = files.local_root
+        if not path.exists():
+            raise FileNotFoundError(f"{place} is not there")
+        return (str(path), "", sorted(child.name for child in path.iterdir())) if path.is_dir() else (str(path.parent), path.name, [])
+    system, base = files._remote()
+    if system.isdir(base):
+        return place, "", sorted(posixpath.basename(name) for name in system.ls(base, detail=False))
+    if not system.exists(base):
+        raise FileNotFoundError(f"{place} is not there")
+    return posixpath.dirname(place), posixpath.basename(place), []
+
+
+def _guess(place: str, root: str, name: str, names: list[str]) -> str:
+    if name:
+        lower = name.lower()
+        for suffixes, format in ((JSONL_SUFFIXES, "jsonl"), ((".parquet",), "parquet"), ((".tar", ".tar.gz", ".tgz"), "webdataset")):
+            if lower.endswith(suffixes):
+                return format
+        if lower.endswith(".json") and _is_coco(root, name):
+            return "coco"
+        raise ValueError(f"the format of {place} cannot be told from its name; give format = one of {', '.join(FORMATS)}")
+    if "state.json" in names:
+        return "datasets"
+    for suffixes, format in (
+        ((".tar", ".tar.gz", ".tgz"), "webdataset"),
+        (JSONL_SUFFIXES, "jsonl"),
+        ((".parquet",), "parquet"),
+        ((".arrow",), "datasets"),
+    ):
+        if any(child.lower().endswith(suffixes) for child in names):
+            return format
+    return "folder"
+
+
+def _is_coco(root: str, name: str) -> bool:
+    with Files(root).open(name) as handle:
+        try:
+            raw = json.load(handle)
+        except ValueError as error:
+            raise ValueError(f"{name} is not JSON: {error}") from error
+    return isinstance(raw, dict) and "images" in raw
