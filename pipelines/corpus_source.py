@@ -37,7 +37,7 @@ class CorpusSource:
         for entry in Corpus(Path(self.root)).ledger():
             shard = entry.shard
             found.append(
-                Split(digest(shard.name, shard.sha256), shard.name, shard.sha256, 0, shard.num_rows, 0, shard.num_rows, shard.num_bytes)
+                Split(digest(shard.name, shard.sha256), shard.name, shard.sha256, 0, shard.num_rows, shard.num_rows, shard.num_bytes)
             )
         return found
 
