@@ -22,6 +22,7 @@ from schemas.corpus import Corpus, finish, sum_ledger
 from schemas.identity import canonical_json
 from schemas.shard import is_no_space, write_if_absent
 
+SMALL_ROWS = 600  # about ten seconds of the slowest steps
 LIBRARIES = ("numpy", "pyarrow", "pillow", "soundfile", "soxr", "av", "rs-bpe", "py3langid", "ftfy", "trafilatura")
 
 
@@ -49,7 +50,7 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How a recipe is run. `workers` None chooses: in-process for one split, else a worker a CPU; 0 is in-process."""
+    """How a recipe is run. `workers` None chooses: in-process for small sources, else a worker a CPU; 0 is in-process."""
 
     workers: int | None = None
     address: str | None = None
@@ -163,7 +164,7 @@ def _build_locked(recipe: Recipe, corpus: Corpus, token: str, execution: Executi
     committed = corpus.committed()
     _check_splits(corpus, splits, committed)
     pending = [split for split in splits if split.id not in committed]
-    workers = _choose_workers(execution, len(pending))
+    workers = _choose_workers(execution, pending)
     budget = _FaultBudget(execution, sum_ledger(corpus.ledger()))
     result = BuildResult(recipe.name, corpus.path, {}, 0.0, len(pending), len(committed), workers)
     rows = sum(max(split.num_rows, 0) for split in pending)
@@ -207,12 +208,14 @@ def _run_pending(
     cluster.run_splits(recipe, pending, path, token, workers, execution.address, on_split, progress.note)
 
 
-def _choose_workers(execution: Execution, num_pending: int) -> int:
+def _choose_workers(execution: Execution, pending: list[Any]) -> int:
     if execution.workers is not None:
         return execution.workers
-    if num_pending <= 1 and not execution.address:
-        return 0
-    return min(len(os.sched_getaffinity(0)), num_pending)
+    rows = [split.num_rows for split in pending]
+    is_small = len(pending) <= 1 or (min(rows, default=0) >= 0 and sum(rows) <= SMALL_ROWS)
+    if is_small and not execution.address:
+        return 0  # seconds of work: starting Ray would take longer
+    return min(len(os.sched_getaffinity(0)), len(pending))
 
 
 def _remove_corpus(corpus: Corpus) -> None:

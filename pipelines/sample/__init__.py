@@ -62,5 +62,3 @@ def make_sample(folder: Path, *, size: int = 1, seed: int = 0) -> SampleSummary:
 
 def _by_family(files: dict[str, str]) -> dict[str, int]:
     return {family: sum(name.startswith(f"{family}/") for name in files) for family in FAMILIES}
-
-

@@ -40,7 +40,9 @@ def _make_pdf(place: Path) -> None:
                 page.draw_rect(box)
                 page.insert_text((box.x0 + 6, box.y1 - 8), cell, fontsize=11)
         pages.append({"heading": texts[1][0], "paragraphs": [PARAGRAPH, PARAGRAPH], "table": cells, "footer": texts[2][0]})
-    document.set_metadata({"title": "Water report", "producer": "corpusmill", "creationDate": "D:20260101000000Z", "modDate": "D:20260101000000Z"})
+    document.set_metadata(
+        {"title": "Water report", "producer": "corpusmill", "creationDate": "D:20260101000000Z", "modDate": "D:20260101000000Z"}
+    )
     (place / "report.pdf").write_bytes(document.tobytes(no_new_id=True, deflate=True))
     (place / "report.json").write_text(json.dumps({"pages": pages}, indent=1))
 

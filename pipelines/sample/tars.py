@@ -22,7 +22,11 @@ def make_archives(folder: Path, size: int, seed: int) -> None:
     members = []
     for number, (row, data) in enumerate(pictures):
         suffix = Path(row["image"]).suffix
-        members += [(f"{number:03d}{suffix}", data), (f"{number:03d}.txt", row["caption"].encode()), (f"{number:03d}.json", b'{"licence": "CC0-1.0"}')]
+        members += [
+            (f"{number:03d}{suffix}", data),
+            (f"{number:03d}.txt", row["caption"].encode()),
+            (f"{number:03d}.json", b'{"licence": "CC0-1.0"}'),
+        ]
     good = _tar(members)
     (place / "images-000000.tar").write_bytes(good)
     (place / "truncated.tar").write_bytes(good[: len(good) * 2 // 3])

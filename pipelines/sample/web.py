@@ -14,8 +14,18 @@ LICENCE = "CC0-1.0"
 GRAMMAR = {
     "en": (
         ("The old bridge", "A small library", "The weekly market", "Our harbour", "The mountain railway", "The school garden"),
-        ("was built by the people of the town", "has been open for many years", "draws visitors from far away", "needs careful repairs every spring"),
-        ("because nobody wanted to lose it", "although the winters here are long", "while the river keeps rising", "as every child in the valley knows"),
+        (
+            "was built by the people of the town",
+            "has been open for many years",
+            "draws visitors from far away",
+            "needs careful repairs every spring",
+        ),
+        (
+            "because nobody wanted to lose it",
+            "although the winters here are long",
+            "while the river keeps rising",
+            "as every child in the valley knows",
+        ),
     ),
     "de": (
         ("Die alte Brücke", "Der kleine Bahnhof", "Das Rathaus"),
@@ -63,7 +73,12 @@ def make_web(folder: Path, size: int, seed: int) -> None:
         text = text.replace(". ", ".\u00a0 \n") if original != number else text
         rows.append({"text": text, "url": f"https://example.org/{number}", "lang": language_of(original), "licence": LICENCE})
         truth.append({"line": number + 1, "lang": language_of(original), "group": original})
-    rows += [{"text": "   "}, {"url": "https://example.org/nothing"}, {"text": "Too short."}, {"text": "A trap that spells <|end|> in its text, long enough."}]
+    rows += [
+        {"text": "   "},
+        {"url": "https://example.org/nothing"},
+        {"text": "Too short."},
+        {"text": "A trap that spells <|end|> in its text, long enough."},
+    ]
     rows += [b'{"text": "caf\xe9 in another encoding"}', "[1, 2, 3]"]
     expected = ("no_text", "no_text", "too_short", "special_token_in_text", "not_utf8", "bad_json")
     truth += [{"line": DOCUMENTS_PER_SIZE * size + 1 + at, "expected": reason} for at, reason in enumerate(expected)]

@@ -1,109 +1,60 @@
-"""Image bytes of any common format to upright 8-bit sRGB pixels.
+"""Bytes of an image file into oriented sRGB pixels, or a declared reason why not.
 
-Pillow decodes, from a list of formats whose decoders run in this process (EPS, WMF and PDF start other programs and are
-left out). Orientation is applied, ICC profiles are converted to sRGB, transparency is laid over white, 16-bit and float
-greys are scaled by their full range, and of an animation the first frame is taken. Size is checked before decoding.
+What is read: the first frame, turned by its EXIF orientation, transparency composed over white, colours brought to sRGB
+by the embedded profile (none means sRGB). Samples wider than 8 bits are scaled, never clipped; see `_eight_bits`.
+
+The format is found by content, among `FORMATS` only. Left out on purpose: EPS (Pillow runs Ghostscript, a program run by
+untrusted bytes), WMF and EMF (need Windows), BUFR, GRIB, HDF5 and MPEG (Pillow knows the signature and has no decoder),
+FITS, MCIDAS and SPIDER (measurements without a display range), IPTC and PCD (containers of a preview). Those with a
+signature are refused as `format_not_allowed`; the others read as `not_an_image`.
 """
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import io
+import logging
 import struct
 import warnings
 import zlib
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageCms, UnidentifiedImageError
+from PIL import ImageCms, UnidentifiedImageError, _imaging
 
 from schemas.outcome import Reason, Refused
 
-MAX_PIXELS = 120_000_000  # 36 crops hold 7.2 million; twelve times a large camera's picture
-REFUSED_FORMATS = frozenset({"EPS", "WMF", "PDF", "MPEG", "BUFR", "GRIB", "HDF5", "PALM", "STUB"})
-
-EMPTY_FILE = Reason("empty_file", "The file has no bytes")
-NOT_AN_IMAGE = Reason("not_an_image", "No decoder knows the bytes as an image")
-CORRUPT_IMAGE = Reason("corrupt_image", "The image breaks, or ends early, while it is decoded")
-TOO_MANY_PIXELS = Reason("too_many_pixels", "The image has more pixels than a decoder is allowed to unpack")
-FORMAT_NOT_ALLOWED = Reason("format_not_allowed", "Decoding the format would start another program, or needs one that is not there")
-DECODE_REASONS = (EMPTY_FILE, NOT_AN_IMAGE, CORRUPT_IMAGE, TOO_MANY_PIXELS, FORMAT_NOT_ALLOWED)
-
-# What Pillow's decoders raise on bad data. All of it is met around the calls into Pillow below, and nowhere else.
-BAD_DATA = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    zlib.error,
-    AttributeError,
+NOT_AN_IMAGE = Reason("not_an_image", "The bytes carry the signature of no image format")
+FORMAT_NOT_ALLOWED = Reason(
+    "format_not_allowed", "An image format that is not decoded: EPS, WMF, EMF, FITS, BUFR, GRIB, HDF5, MCIDAS, MPEG"
 )
-BAD_DATA += (ZeroDivisionError, NotImplementedError, RuntimeError, AssertionError)
+CORRUPT_IMAGE = Reason("corrupt_image", "The signature is that of an image, the decoder cannot read the rest")
+TRUNCATED_IMAGE = Reason("truncated_image", "The file ends before its image does")
+TOO_MANY_PIXELS = Reason("too_many_pixels", "Width times height is above the limit; a decompression bomb or an absurd header")
+DECODE_REASONS = (NOT_AN_IMAGE, FORMAT_NOT_ALLOWED, CORRUPT_IMAGE, TRUNCATED_IMAGE, TOO_MANY_PIXELS)
 
+MAX_PIXELS = 100_000_000  # 300 MB as RGB; above every camera but the 108 and 200 MP modes of phones
+PILLOW_MAX_PIXELS = 178_956_970  # Pillow refuses above this by itself (twice its MAX_IMAGE_PIXELS)
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DecodedImage:
-    """Shapes: pixels (H, W, 3) uint8 sRGB, upright. The rest is as the file says it."""
+FORMATS = (  # JPEG includes MPO, its several-picture form
+    *("JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP", "JPEG2000", "PPM", "ICO", "PSD", "TGA", "DIB", "QOI"),
+    *("CUR", "ICNS", "DDS", "SGI", "PCX", "DCX", "XBM", "XPM", "SUN", "MSP", "BLP", "FTEX", "GBR", "FLI", "IM", "IMT", "PIXAR"),
+    "XVTHUMB",
+)
+REFUSED_FORMATS = ("EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FITS", "MCIDAS")
+# allowed formats whose signature is long enough to call a file broken, rather than no image, when it fails
+SIGNED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "JPEG2000", "PSD", "QOI", "ICNS", "DDS", "BLP", "FTEX", "XPM")
 
-    pixels: np.ndarray
-    format: str
-    mode: str
-    orientation: int
-    num_warnings: int
+# what Pillow's decoders raise on bad data. MemoryError too: pixels are bounded before, so it comes from an absurd header
+BAD_DATA = (
+    *(OSError, SyntaxError, ValueError, struct.error, EOFError, LookupError, TypeError, ArithmeticError, AttributeError),
+    *(RuntimeError, AssertionError, MemoryError, BufferError, zlib.error, PillowImage.DecompressionBombError),
+)
 
-
-def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
-    """Decodes an image file. Raises: Refused with one of DECODE_REASONS."""
-    if not data:
-        raise Refused(EMPTY_FILE, "the file has no bytes")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        image = _open(data)
-        with image:
-            name, mode = image.format or "unknown", image.mode
-            if name in REFUSED_FORMATS:
-                raise Refused(FORMAT_NOT_ALLOWED, f"format {name}")
-            if image.width * image.height > max_pixels:
-                raise Refused(TOO_MANY_PIXELS, f"{image.width}x{image.height} px, at most {max_pixels:,} pixels")
-            try:
-                image.load()
-                orientation = _orientation(image)
-                pixels = np.asarray(_upright(_to_rgb(image), orientation))
-            except PillowImage.DecompressionBombError as error:
-                raise Refused(TOO_MANY_PIXELS, str(error)) from error
-            except BAD_DATA as error:
-                raise Refused(CORRUPT_IMAGE, f"{name} {image.size[0]}x{image.size[1]}: {type(error).__name__}: {error}") from error
-    if pixels.ndim != 3 or 0 in pixels.shape:
-        raise Refused(CORRUPT_IMAGE, f"{name} decodes to shape {pixels.shape}")
-    return DecodedImage(np.ascontiguousarray(pixels), name, mode, orientation, len(caught))
-
-
-def _open(data: bytes) -> PillowImage.Image:
-    try:
-        return PillowImage.open(io.BytesIO(data))
-    except UnidentifiedImageError as error:
-        raise Refused(NOT_AN_IMAGE, f"{len(data)} bytes that begin with {data[:8]!r}") from error
-    except PillowImage.DecompressionBombError as error:
-        raise Refused(TOO_MANY_PIXELS, str(error)) from error
-    except BAD_DATA as error:
-        raise Refused(CORRUPT_IMAGE, f"its header: {type(error).__name__}: {error}") from error
-
-
-def _orientation(image: PillowImage.Image) -> int:
-    """EXIF orientation 1 to 8; damaged EXIF counts as upright, since the pixels are whole."""
-    try:
-        value = image.getexif().get(0x0112, 1)
-    except BAD_DATA:
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-_TURNS = {
+TURNS = {
     2: PillowImage.Transpose.FLIP_LEFT_RIGHT,
     3: PillowImage.Transpose.ROTATE_180,
     4: PillowImage.Transpose.FLIP_TOP_BOTTOM,
@@ -112,49 +63,233 @@ _TURNS = {
     7: PillowImage.Transpose.TRANSVERSE,
     8: PillowImage.Transpose.ROTATE_90,
 }
+ORIENTATION, TIFF_BITS, TIFF_PHOTOMETRIC = 0x0112, 0x0102, 0x0106
+ICC_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # without a handler of the program's own nothing is printed
 
 
-def _upright(image: PillowImage.Image, orientation: int) -> PillowImage.Image:
-    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedImage:
+    """An image as the model may see it, and what its file said.
+
+    Shapes: pixels (H, W, 3) uint8 sRGB, oriented. `width` and `height` are as stored, before orientation; `mode` is
+    Pillow's name for how the samples are stored; `num_frames` is None where the later frames cannot be counted.
+    `icc_ignored` says that the embedded colour profile was unusable; `num_warnings` counts Pillow's warnings.
+    """
+
+    pixels: np.ndarray
+    format: str
+    mode: str
+    width: int
+    height: int
+    orientation: int
+    num_frames: int | None
+    icc_ignored: bool
+    num_warnings: int
 
 
-def _to_rgb(image: PillowImage.Image) -> PillowImage.Image:
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        return _grey_to_8bit(image).convert("RGB")
-    image = _to_srgb(image)
-    if image.mode in ("RGBa", "La"):
-        image = image.convert({"RGBa": "RGBA", "La": "LA"}[image.mode])
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        white = PillowImage.new("RGBA", layer.size, (255, 255, 255, 255))
-        return PillowImage.alpha_composite(white, layer).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
+    """The first frame of an image file as sRGB pixels.
+
+    Raises:
+        Refused: one of `DECODE_REASONS`; never another exception for bad data.
+        ValueError: `max_pixels` outside 1..178,956,970 (Pillow's own limit).
+    """
+    if not 1 <= max_pixels <= PILLOW_MAX_PIXELS:
+        raise ValueError(f"max_pixels is {max_pixels}, expected 1 to {PILLOW_MAX_PIXELS}")
+    _silence_libtiff()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            with PillowImage.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check_size(image.size, max_pixels)
+                return _read(image, max_pixels, caught)
+        except Refused:
+            raise
+        except BAD_DATA as error:
+            raise _refusal(error, data) from error
 
 
-def _grey_to_8bit(image: PillowImage.Image) -> PillowImage.Image:
-    """Integers: 0..65535 to 0..255 (larger ranges by their own maximum). Floats: [0, 1] by 255, else their own range."""
-    values = np.asarray(image).astype(np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
-    if image.mode == "F":
-        low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (0.0, 255.0) if low >= 0 and high <= 255 else (low, high)
-    elif image.mode == "I" and low >= 0 and high <= 255:
-        low, high = 0.0, 255.0
-    else:
-        low, high = min(low, 0.0), max(high, 65_535.0)
-    scaled = np.rint((values - low) * (255.0 / (high - low)))
-    return PillowImage.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keeps libtiff from writing to standard error by itself: one broken file gives up to a hundred lines.
 
-
-def _to_srgb(image: PillowImage.Image) -> PillowImage.Image:
-    """Through the embedded ICC profile where there is a usable one; without one, sRGB is assumed."""
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L", "LAB"):
-        return image
+    Pillow raises for what fails and has no switch for these messages. Where the symbols are not reachable they stay.
+    """
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        mode = "RGBA" if image.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
-    except (ImageCms.PyCMSError, *BAD_DATA):
-        return image  # a broken profile says nothing; the pixels are whole
-    return converted if converted is not None else image
+        library = ctypes.CDLL(_imaging.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            setter = getattr(library, name)
+            setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+            setter(None)
+    except (OSError, AttributeError):
+        return
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    if size[0] * size[1] > max_pixels:
+        raise Refused(TOO_MANY_PIXELS, f"{size[0]}x{size[1]} is {size[0] * size[1]} pixels, expected {max_pixels} or fewer")
+    if min(size) < 1:
+        raise Refused(CORRUPT_IMAGE, f"the header says {size[0]}x{size[1]} pixels, expected 1 or more")
+
+
+def _refusal(error: BaseException, data: bytes) -> Refused:
+    """The declared reason for an exception of Pillow."""
+    text = f"{type(error).__name__}: {error}"[:200]
+    if isinstance(error, PillowImage.DecompressionBombError):
+        return Refused(TOO_MANY_PIXELS, str(error)[:200])
+    if isinstance(error, UnidentifiedImageError):
+        prefix = data[:16]
+        refused = _signed_as(prefix, REFUSED_FORMATS)
+        if refused:
+            return Refused(FORMAT_NOT_ALLOWED, f"{refused}, expected {', '.join(FORMATS[:7])} or a rarer one of FORMATS")
+        signed = _signed_as(prefix, SIGNED_FORMATS)
+        if signed:
+            return Refused(CORRUPT_IMAGE, f"{len(data)} bytes start like {signed}, their header cannot be read")
+        return Refused(NOT_AN_IMAGE, f"{len(data)} bytes starting with {prefix.hex(' ') or 'nothing'}")
+    if isinstance(error, EOFError) or "truncated" in str(error).lower():
+        return Refused(TRUNCATED_IMAGE, text)
+    return Refused(CORRUPT_IMAGE, text)
+
+
+def _signed_as(prefix: bytes, formats: tuple[str, ...]) -> str:
+    """The first of `formats` whose signature the bytes carry, or nothing."""
+    PillowImage.init()
+    for name in formats:
+        accept = PillowImage.OPEN[name][1] if name in PillowImage.OPEN else None
+        try:
+            if accept is not None and accept(prefix):
+                return name
+        except (LookupError, struct.error):  # a prefix shorter than the signature
+            continue
+    return ""
+
+
+def _read(image: PillowImage.Image, max_pixels: int, caught: list[warnings.WarningMessage]) -> DecodedImage:
+    stored_format, stored_mode = image.format or "", image.mode
+    num_frames, image = _count_frames(image)
+    # Pillow turns a TIFF while it loads it; PNG may state its orientation after its pixels
+    orientation = _orientation(image) if stored_format == "TIFF" else 0
+    image.load()
+    _check_size(image.size, max_pixels)  # icons state another size than the picture inside
+    turn = 0
+    if stored_format != "TIFF":
+        orientation = turn = _orientation(image)
+    opaque, alpha = _split_alpha(image)
+    rgb, icc_ignored = _to_srgb(opaque, image.info.get("icc_profile"))
+    if alpha is not None:
+        white = PillowImage.new("RGB", rgb.size, (255, 255, 255))
+        white.paste(rgb, mask=alpha)
+        rgb = white
+    if turn in TURNS:
+        rgb = rgb.transpose(TURNS[turn])
+    width, height = rgb.size if orientation < 5 else rgb.size[::-1]
+    pixels = np.asarray(rgb)
+    return DecodedImage(pixels, stored_format, stored_mode, width, height, orientation, num_frames, icc_ignored, len(caught))
+
+
+def _count_frames(image: PillowImage.Image) -> tuple[int | None, PillowImage.Image]:
+    """Frames of the file, None where they cannot be counted, and the image still at its first frame."""
+    try:
+        return int(getattr(image, "n_frames", 1)), image
+    except BAD_DATA:  # a broken later frame is no fault of the first: start again
+        assert isinstance(image.fp, io.BytesIO)  # type: ignore[attr-defined]
+        image.fp.seek(0)  # type: ignore[attr-defined]
+        return None, PillowImage.open(image.fp, formats=FORMATS)  # type: ignore[attr-defined]
+
+
+def _orientation(image: PillowImage.Image) -> int:
+    """EXIF (or XMP) orientation 1..8; a block that cannot be read means 1."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except BAD_DATA:
+        warnings.warn("the EXIF block cannot be read", stacklevel=2)  # counted with Pillow's own
+        return 1
+    return value if isinstance(value, int) and value in TURNS else 1
+
+
+def _split_alpha(image: PillowImage.Image) -> tuple[PillowImage.Image, PillowImage.Image | None]:
+    """The image in one of the modes L, RGB, CMYK, LAB with 8 bits a sample, and its alpha (L) where it has one."""
+    mode = image.mode
+    if mode in ("I", "F") or mode.startswith("I;16"):
+        return PillowImage.fromarray(_eight_bits(image)), None
+    if mode == "P" or (mode in ("1", "L", "RGB") and "transparency" in image.info):
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    elif mode == "PA" or mode == "RGBa":
+        image = image.convert("RGBA")
+    elif mode == "La":
+        image = image.convert("LA")
+    elif mode == "1":
+        image = image.convert("L")
+    elif mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "LAB"):
+        image = image.convert("RGB")  # YCbCr, HSV, RGBX
+    if image.mode == "RGBA":
+        return image.convert("RGB"), image.getchannel("A")
+    if image.mode == "LA":
+        return image.getchannel("L"), image.getchannel("A")
+    return image, None
+
+
+def _eight_bits(image: PillowImage.Image) -> np.ndarray:
+    """Wide samples as 8 bits, rounded to the nearest.
+
+    The full range of the stated depth maps to 0..255: 0..65535 for 16 bits, 0..4095 for 12-bit TIFF. Integers of 32 bits
+    count as 16-bit when they fit (so PNG and PGM do), floats as 0..1 when they fit, and as 0..255 when they fit that.
+    Other samples have no agreed white, so their smallest value becomes black and their largest white. NaN becomes black.
+    """
+    tags = getattr(image, "tag_v2", {})
+    inverted = tags.get(TIFF_PHOTOMETRIC) == 0  # white is zero; Pillow turns that round for 8 bits and fewer only
+    raw = np.asarray(image)
+    values = np.nan_to_num(raw.astype(np.float64), nan=0.0, posinf=np.finfo(np.float32).max, neginf=np.finfo(np.float32).min)
+    low, high = float(values.min()), float(values.max())
+    if image.mode.startswith("I;16"):
+        bits = tags.get(TIFF_BITS, (16,))[0]
+        low, high = 0.0, float(2**bits - 1)
+    elif image.mode == "I" and low >= 0 and high <= 65_535:
+        low, high = 0.0, 65_535.0
+    elif image.mode == "F" and low >= 0 and high <= 255:
+        low, high = 0.0, 1.0 if high <= 1 else 255.0
+    scaled = np.clip((values - low) * (255.0 / (high - low if high > low else 1.0)), 0, 255)
+    done = np.floor(scaled + 0.5).astype(np.uint8)
+    return 255 - done if inverted else done
+
+
+def _to_srgb(image: PillowImage.Image, profile: object) -> tuple[PillowImage.Image, bool]:
+    """The image in RGB, through its profile where it has a usable one, and whether one had to be ignored."""
+    if profile and isinstance(profile, bytes):
+        try:
+            transform = _transform(profile, image.mode)
+            if transform is not None:
+                return transform.apply(image), False
+            return image if image.mode == "RGB" else image.convert("RGB"), False
+        except (*BAD_DATA, ImageCms.PyCMSError):  # colours nearly right beat no image
+            return _to_srgb(image, None)[0], True
+    if image.mode == "LAB":
+        return _lab_transform().apply(image), False
+    return image if image.mode == "RGB" else image.convert("RGB"), False
+
+
+@functools.lru_cache(maxsize=64)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The transform of a profile into sRGB; None where the profile is sRGB itself and changes nothing.
+
+    Raises:
+        ValueError: the profile is for another colour space than the image's.
+    """
+    opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    space = opened.profile.xcolor_space.strip()
+    if space != ICC_SPACES[mode]:
+        raise ValueError(f"a profile for {space} on an image in {mode}")
+    if mode == "RGB" and (opened.profile.profile_description or "").startswith("sRGB"):
+        return None
+    return ImageCms.ImageCmsTransform(opened, _built_in("sRGB"), mode, "RGB")
+
+
+@functools.cache
+def _lab_transform() -> ImageCms.ImageCmsTransform:
+    return ImageCms.ImageCmsTransform(_built_in("LAB"), _built_in("sRGB"), "LAB", "RGB")
+
+
+def _built_in(name: Literal["LAB", "sRGB"]) -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile(name))

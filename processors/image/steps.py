@@ -1,135 +1,186 @@
-"""Image steps of a recipe: decode, cap the side, keep by size, multi-crop canvas."""
+"""Image steps of a recipe: bytes to pixels, pixels to canvas; sizes are capped or refused on the way.
+
+Order in a recipe: DecodeImage, KeepImageSize, CapSide, MakeCanvas. Images of videos and slides come with pixels and skip
+the first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from PIL import Image as PillowImage
 
-from processors.image.crops import EXTREME_ASPECT, canvas_plan, make_canvas
-from processors.image.decode import DECODE_REASONS, MAX_PIXELS, DecodedImage, decode_image
+from processors.image.crops import EXTREME_ASPECT, MAX_CROPS_PRETRAINING, canvas_plan, make_canvas
+from processors.image.decode import DECODE_REASONS, MAX_PIXELS, PILLOW_MAX_PIXELS, DecodedImage, decode_image
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Image
-from schemas.records import Conversation, images_of, map_parts, with_facts
+from schemas.records import Conversation, Preference, images_of, map_parts, with_facts
 
-WIDTH = Fact("image.width_px", int, "Width of the (first) image, upright, before any resize")
-HEIGHT = Fact("image.height_px", int, "Height of the (first) image, upright, before any resize")
-FORMAT = Fact("image.format", str, "File format of the (first) image")
-NUM_IMAGES = Fact("image.num_images", int, "Images of the row")
-NUM_CROPS = Fact("image.num_crops", int, "Crops of the row's images, global views included")
+WIDTH = Fact("image.width_px", int, "Width of the first image, oriented, before any resize; 0 without images")
+HEIGHT = Fact("image.height_px", int, "Height of the first image, oriented, before any resize; 0 without images")
+FORMAT = Fact("image.format", str, "File format of the first image as Pillow names it; empty when it came as pixels")
+NUM_IMAGES = Fact("image.num_images", int, "Images of the record")
+NUM_WARNINGS = Fact("image.num_warnings", int, "Warnings of the image decoder over all images of the record")
+ICC_IGNORED = Fact("image.icc_ignored", bool, "Some image has a colour profile that is unusable, and was read as sRGB")
+NUM_CROPS = Fact("image.num_crops", int, "Crops of all images, global views included")
+NUM_TOKENS = Fact("image.num_tokens", int, "Tokens of all images")
 
-TOO_SMALL = Reason("too_small", "A side of the image is shorter than asked for")
+TOO_SMALL = Reason("too_small", "A side of an image is shorter than asked for")
+
+PRETRAINING_MAX_SIDE_PX = 1344  # images are capped to 1344 x 1344 in vision pre-training (arXiv 2503.01743)
+
+R = TypeVar("R", Conversation, Preference)
 
 
-def _change_images(record: Conversation, change: Callable[[Image], Image]) -> Conversation | Reject:
-    try:
-        return replace(record, turns=map_parts(record.turns, {Image: change}))
-    except Refused as refused:
-        return Reject(record.key, refused.reason.name, refused.detail)
+def _map_images(record: R, change: Callable[[Image], Image]) -> R:
+    sides = ("turns",) if isinstance(record, Conversation) else ("prompt", "chosen", "rejected")
+    return replace(record, **{side: map_parts(getattr(record, side), {Image: change}) for side in sides})
+
+
+def _pixels(image: Image, step: str) -> np.ndarray:
+    if image.pixels is None:
+        raise ValueError(f"an image reaches {step} without pixels; the recipe lacks DecodeImage before it")
+    return image.pixels
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeImage:
-    """Every image with source bytes becomes upright sRGB pixels; the bytes are dropped unless `keep_source`."""
+    """Gives pixels to every image that has bytes alone; the bytes are dropped unless `keep_source`."""
 
     max_pixels: int = MAX_PIXELS
     keep_source: bool = False
-    takes: ClassVar = (Conversation,)
+    takes: ClassVar = (Conversation, Preference)
     gives: ClassVar = None
     reads: ClassVar = ()
-    writes: ClassVar = (WIDTH, HEIGHT, FORMAT, NUM_IMAGES)
-    reasons: ClassVar = DECODE_REASONS
+    writes: ClassVar = (WIDTH, HEIGHT, FORMAT, NUM_IMAGES, NUM_WARNINGS, ICC_IGNORED)
+    reasons: ClassVar[tuple[Reason, ...]] = DECODE_REASONS
     version: ClassVar = 1
 
-    def __call__(self, record: Conversation) -> Conversation | Reject:
-        seen: list[DecodedImage] = []
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_pixels <= PILLOW_MAX_PIXELS:
+            raise ValueError(f"max_pixels is {self.max_pixels}, expected 1 to {PILLOW_MAX_PIXELS}")
+
+    def __call__(self, record: R) -> R | Reject:
+        decoded: list[DecodedImage | None] = []
 
         def decode(image: Image) -> Image:
             if image.source is None or image.pixels is not None:
+                decoded.append(None)
                 return image
-            seen.append(decode_image(image.source, max_pixels=self.max_pixels))
-            return replace(image, pixels=seen[-1].pixels, source=image.source if self.keep_source else None)
+            done = decode_image(image.source, max_pixels=self.max_pixels)
+            decoded.append(done)
+            return replace(image, pixels=done.pixels, source=image.source if self.keep_source else None)
 
-        changed = _change_images(record, decode)
-        if isinstance(changed, Reject) or not seen:
-            return changed
-        height, width = seen[0].pixels.shape[:2]
-        facts = {WIDTH.name: width, HEIGHT.name: height, FORMAT.name: seen[0].format, NUM_IMAGES.name: len(list(images_of(changed)))}
-        return with_facts(changed, facts)
-
-
-@dataclass(frozen=True, slots=True)
-class CapSide:
-    """Makes an image smaller, never larger, so that no side exceeds `max_side_px`; its shape is kept."""
-
-    max_side_px: int = 1344
-    takes: ClassVar = (Conversation,)
-    gives: ClassVar = None
-    reads: ClassVar = ()
-    writes: ClassVar = ()
-    reasons: ClassVar = ()
-    version: ClassVar = 1
-
-    def __call__(self, record: Conversation) -> Conversation | Reject:
-        return _change_images(record, self._cap)
-
-    def _cap(self, image: Image) -> Image:
-        if image.pixels is None or max(image.pixels.shape[:2]) <= self.max_side_px:
-            return image
-        height, width = image.pixels.shape[:2]
-        ratio = self.max_side_px / max(height, width)
-        size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-        return replace(image, pixels=np.asarray(PillowImage.fromarray(image.pixels).resize(size, PillowImage.Resampling.BILINEAR)))
+        try:
+            record = _map_images(record, decode)
+        except Refused as refused:
+            return Reject(record.key, refused.reason.name, f"image {len(decoded)}: {refused.detail}")
+        first = next(iter(images_of(record)), None)
+        height, width = first.pixels.shape[:2] if first is not None and first.pixels is not None else (0, 0)
+        read = [done for done in decoded if done is not None]
+        facts = {
+            WIDTH.name: width,
+            HEIGHT.name: height,
+            FORMAT.name: decoded[0].format if decoded and decoded[0] is not None else "",
+            NUM_IMAGES.name: len(decoded),
+            NUM_WARNINGS.name: sum(done.num_warnings for done in read),
+            ICC_IGNORED.name: any(done.icc_ignored for done in read),
+        }
+        return with_facts(record, facts)
 
 
 @dataclass(frozen=True, slots=True)
 class KeepImageSize:
-    """Keeps rows whose images all have sides of `min_side_px` or more."""
+    """Keeps records whose images all measure `min_side_px` or more on both sides."""
 
     min_side_px: int
-    takes: ClassVar = (Conversation,)
+    takes: ClassVar = (Conversation, Preference)
     gives: ClassVar = None
     reads: ClassVar = ()
     writes: ClassVar = ()
     reasons: ClassVar = (TOO_SMALL,)
     version: ClassVar = 1
 
-    def __call__(self, record: Conversation) -> Conversation | Reject:
-        for image in images_of(record):
-            if image.pixels is not None and min(image.pixels.shape[:2]) < self.min_side_px:
-                height, width = image.pixels.shape[:2]
-                return Reject(record.key, TOO_SMALL.name, f"{width}x{height} px, expected {self.min_side_px} or more a side")
+    def __call__(self, record: R) -> R | Reject:
+        for index, image in enumerate(images_of(record)):
+            height, width = _pixels(image, "KeepImageSize").shape[:2]
+            if min(width, height) < self.min_side_px:
+                detail = f"image {index} is {width}x{height} px, expected {self.min_side_px} px or more on each side"
+                return Reject(record.key, TOO_SMALL.name, detail)
         return record
+
+
+def cap_side(pixels: np.ndarray, max_side_px: int) -> np.ndarray:
+    """The image with no side above `max_side_px`: aspect kept, antialiased (bilinear, as for the canvas), never larger.
+
+    Shapes: (H, W, 3) uint8, in and out.
+    """
+    height, width = pixels.shape[:2]
+    longest = max(width, height)
+    if longest <= max_side_px:
+        return pixels
+    # integers, rounded half up, so that no machine's floating point decides a pixel
+    size = [max(1, (2 * side * max_side_px + longest) // (2 * longest)) for side in (width, height)]
+    return np.asarray(PillowImage.fromarray(pixels).resize((size[0], size[1]), PillowImage.Resampling.BILINEAR))
+
+
+@dataclass(frozen=True, slots=True)
+class CapSide:
+    """Shrinks every image whose longer side is above `max_side_px`."""
+
+    max_side_px: int = PRETRAINING_MAX_SIDE_PX
+    takes: ClassVar = (Conversation, Preference)
+    gives: ClassVar = None
+    reads: ClassVar = ()
+    writes: ClassVar = ()
+    reasons: ClassVar = ()
+    version: ClassVar = 1
+
+    def __post_init__(self) -> None:
+        if self.max_side_px < 1:
+            raise ValueError(f"max_side_px is {self.max_side_px}, expected 1 or more")
+
+    def __call__(self, record: R) -> R:
+        return _map_images(record, lambda image: replace(image, pixels=cap_side(_pixels(image, "CapSide"), self.max_side_px)))
 
 
 @dataclass(frozen=True, slots=True)
 class MakeCanvas:
-    """Pixels become a multi-crop canvas with its exact token count; the pixels are dropped unless `keep_pixels`."""
+    """Turns pixels into a canvas with its exact token count; the pixels are dropped unless `keep_pixels`.
 
-    max_crops: int = 16
+    `max_crops` is 16 in vision pre-training and 36 in supervised fine-tuning.
+    """
+
+    max_crops: int = MAX_CROPS_PRETRAINING
     keep_pixels: bool = False
-    takes: ClassVar = (Conversation,)
+    takes: ClassVar = (Conversation, Preference)
     gives: ClassVar = None
     reads: ClassVar = ()
-    writes: ClassVar = (NUM_CROPS,)
+    writes: ClassVar = (NUM_CROPS, NUM_TOKENS)
     reasons: ClassVar = (EXTREME_ASPECT,)
     version: ClassVar = 1
 
-    def __call__(self, record: Conversation) -> Conversation | Reject:
-        def lay(image: Image) -> Image:
-            if image.pixels is None:
-                return image
-            canvas = make_canvas(image.pixels, self.max_crops)
-            return replace(
-                image, canvas=canvas, num_tokens=canvas_plan(canvas).num_tokens, pixels=image.pixels if self.keep_pixels else None
-            )
+    def __post_init__(self) -> None:
+        if self.max_crops < 1:
+            raise ValueError(f"max_crops is {self.max_crops}, expected 1 or more")
 
-        changed = _change_images(record, lay)
-        if isinstance(changed, Reject):
-            return changed
-        crops = sum(canvas_plan(image.canvas).num_crops for image in images_of(changed) if image.canvas is not None)
-        return with_facts(changed, {NUM_CROPS.name: crops})
+    def __call__(self, record: R) -> R | Reject:
+        num_crops: list[int] = []
+
+        def place(image: Image) -> Image:
+            pixels = _pixels(image, "MakeCanvas")
+            canvas = make_canvas(pixels, self.max_crops)
+            plan = canvas_plan(canvas)
+            num_crops.append(plan.num_crops)
+            return replace(image, pixels=pixels if self.keep_pixels else None, canvas=canvas, num_tokens=plan.num_tokens)
+
+        try:
+            record = _map_images(record, place)
+        except Refused as refused:
+            return Reject(record.key, refused.reason.name, f"image {len(num_crops)}: {refused.detail}")
+        num_tokens = sum(image.num_tokens or 0 for image in images_of(record))
+        return with_facts(record, {NUM_CROPS.name: sum(num_crops), NUM_TOKENS.name: num_tokens})
