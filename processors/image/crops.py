@@ -248,8 +248,9 @@ def _shrink(values: np.ndarray, factor: int, axis: int) -> np.ndarray:
 
     if factor % 2:
         return tap(1)
-    wide = np.int16 if values.dtype == np.uint8 else np.float32  # 255 * 44 fits int16; the second pass does not
-    inner, outer = np.add(tap(0), tap(1), dtype=wide), np.add(tap(-1), tap(2), dtype=wide)
+    inner, outer = np.add(tap(0), tap(1), dtype=np.int16), np.add(tap(-1), tap(2), dtype=np.int16)
+    if values.dtype != np.uint8:  # 255 * 44 fits int16; what a second pass makes of it does not
+        inner, outer = inner.astype(np.float32), outer.astype(np.float32)
     inner *= 19
     outer *= 3
     inner -= outer

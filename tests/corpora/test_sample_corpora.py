@@ -1,0 +1,140 @@
+"""Each corpus from the sample: what comes out against the sample's ground truth, and how other libraries open it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from datasets import load_from_disk
+
+from pipelines.__main__ import build_jobs
+from pipelines.build import Execution
+from pipelines.buildfile import Job, resolve_source
+from pipelines.corpora import CORPORA
+from pipelines.verify import verify
+from processors.audio.decode import decode_audio
+from processors.audio.log_mel import log_mel
+from processors.image.crops import crop_pixels, make_canvas
+from processors.image.decode import decode_image
+from processors.image.encode import decode_canvas
+from schemas.arrow import log_mel_view
+from schemas.corpus import Corpus, read_batches
+from schemas.parts import Canvas
+
+
+@pytest.fixture(scope="module")
+def built(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    out = tmp_path_factory.mktemp("corpora")
+    jobs = [Job(name, resolve_source(kind.sample, sample, name)) for name, kind in CORPORA.items()]
+    return {row["corpus"]: row for row in build_jobs(jobs, out, Execution(workers=0), as_json=True)}
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_corpus_verifies(built: dict[str, dict[str, Any]]) -> None:
+    assert set(built) == set(CORPORA)
+    for row in built.values():
+        assert verify(Path(row["path"])).problems == []
+        assert row["in"] == row["out"] + sum(row["rejects"].values())
+        assert row["faults"] == 0
+
+
+def test_asr_keeps_and_refuses_what_the_sample_says(sample: Path, built: dict[str, dict[str, Any]]) -> None:
+    expected = [line["expected"] for line in lines(sample / "speech" / "truth.jsonl")]
+    row = built["asr"]
+    assert row["out"] == expected.count("kept")
+    rejects = dict(row["rejects"])
+    assert rejects.pop("corrupt_audio", 0) + rejects.pop("truncated_audio", 0) == expected.count("corrupt_or_truncated")
+    assert rejects == {name: expected.count(name) for name in set(expected) - {"kept", "corrupt_or_truncated"}}
+
+
+def test_language_drops_duplicates_and_bad_lines(sample: Path, built: dict[str, dict[str, Any]]) -> None:
+    truth = lines(sample / "web" / "truth.jsonl")
+    groups = {line["group"] for line in truth if "group" in line}
+    copies = sum("group" in line for line in truth) - len(groups)
+    pages = len(list((sample / "web" / "pages").iterdir()))
+    row = built["language_pretrain"]
+    assert row["out"] == len(groups) + pages
+    planted = [line["expected"] for line in truth if "expected" in line]
+    assert row["rejects"] == {"duplicate": copies, **{name: planted.count(name) for name in planted}}
+
+
+def test_languages_are_measured_right(sample: Path, built: dict[str, dict[str, Any]]) -> None:
+    rows = load_from_disk(built["language_pretrain"]["path"])
+    stated = [(row["text.stated_language"], row["text.language"]) for row in rows if row["text.stated_language"]]
+    assert len(stated) == 180
+    assert sum(a == b for a, b in stated) >= 178
+
+
+def test_asr_rows_equal_direct_computation(sample: Path, built: dict[str, dict[str, Any]]) -> None:
+    manifest = {row["text"]: row for row in lines_of_objects(sample / "speech" / "manifest.jsonl")[:48]}
+    rows = load_from_disk(built["asr"]["path"]).with_format("numpy", columns=["log_mel"], output_all_columns=True)
+    assert rows.features["log_mel"].shape == (None, 80)
+    assert len(rows) == 48
+    for row in rows:
+        text = row["turns"][1]["parts"][0]["text"]
+        direct = log_mel(decode_audio((sample / "speech" / manifest[text]["audio_filepath"]).read_bytes()).samples)
+        assert np.array_equal(np.asarray(row["log_mel"]), direct)
+        assert row["contract.num_audio_tokens"] == -(-len(direct) // 8)
+
+
+def lines_of_objects(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines() if line.startswith("{")]
+
+
+def test_image_rows_equal_direct_computation(sample: Path, built: dict[str, dict[str, Any]]) -> None:
+    files = {note["caption"]: image["file_name"] for note, image in captions(sample)}
+    rows = load_from_disk(built["image_text"]["path"])
+    for row in rows:
+        caption = row["turns"][1]["parts"][0]["text"]
+        pixels = decode_image((sample / "images" / files[caption]).read_bytes()).pixels
+        info, picture = row["image_info"][0], np.asarray(row["images"][0])
+        if max(pixels.shape[:2]) <= 1344:
+            direct = make_canvas(pixels, 16)
+            stored = Canvas(picture, info["content_width"], info["content_height"])
+            assert np.array_equal(crop_pixels(stored), crop_pixels(direct))
+        assert picture.shape == (info["grid_rows"] * 448, info["grid_columns"] * 448, 3)
+    assert len(rows) == 36
+
+
+def captions(sample: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    raw = json.loads((sample / "images" / "captions.json").read_text())
+    images = {image["id"]: image for image in raw["images"]}
+    return [(note, images[note["image_id"]]) for note in raw["annotations"]][:36]
+
+
+def test_reading_a_log_mel_copies_nothing(built: dict[str, dict[str, Any]]) -> None:
+    corpus = Corpus(Path(built["asr"]["path"]))
+    shard = corpus.path / corpus.ledger()[0].shard.name
+    with pa.memory_map(str(shard)) as source:
+        before = pa.total_allocated_bytes()
+        batch = pa.ipc.open_stream(source).read_next_batch()
+        view = log_mel_view(batch.column("log_mel"), 0)
+        assert pa.total_allocated_bytes() == before
+        assert not view.flags.owndata
+        assert not view.flags.writeable
+        assert view.shape[1] == 80
+        del view, batch
+
+
+def test_plain_arrow_opens_the_rejects(built: dict[str, dict[str, Any]]) -> None:
+    corpus = Corpus(Path(built["image_text"]["path"]))
+    rows = [row for entry in corpus.ledger() for batch in read_batches(corpus.path / entry.rejects.name) for row in batch.to_pylist()]
+    assert sorted(row["reason"] for row in rows) == sorted(built["image_text"]["rejects"])
+    assert all(row["locator"].startswith("image ") for row in rows)
+
+
+def test_a_corpus_is_a_source(built: dict[str, dict[str, Any]]) -> None:
+    from pipelines.corpus_source import open_corpus
+
+    source = open_corpus(Path(built["image_text"]["path"]))
+    records = [record for split in source.splits() for record in source.read(split)]
+    assert len(records) == 36
+    image = records[0].turns[0].parts[0]  # type: ignore[union-attr]
+    assert decode_canvas(image.canvas).pixels.shape[2] == 3  # type: ignore[union-attr]
