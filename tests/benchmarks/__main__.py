@@ -1,0 +1,22 @@
+"""Runs every benchmark: `python -m tests.benchmarks [name ...]`. Each prints ratios measured in one run."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")  # figures are per core
+
+NAMES = ("bench_log_mel", "bench_crops", "bench_engine")
+
+
+def main() -> None:
+    for name in sys.argv[1:] or NAMES:
+        print(f"== {name}", flush=True)
+        importlib.import_module(f"tests.benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

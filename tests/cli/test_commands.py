@@ -1,0 +1,99 @@
+"""The command line: what it prints, its exit codes, its errors; and the README's own commands."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.__main__ import app
+from pipelines.corpora import CORPORA
+
+ROOT = Path(__file__).parents[2]
+runner = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run")
+    result = runner.invoke(app, ["demo", "--out", str(out / "demo"), "--workers", "0"])
+    assert result.exit_code == 0, result.output
+    assert "all verified" in result.output
+    return out
+
+
+def test_the_readme_commands_work(demo: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    commands = [line for line in readme.splitlines() if line.startswith((".venv/bin/corpusmill", ".venv/bin/python"))]
+    assert len(commands) == 5
+    for command in commands:
+        command = command.replace(".venv/bin", str(Path(sys.executable).parent))
+        done = subprocess.run(command.replace("demo/", f"{demo}/demo/"), shell=True, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout
+
+
+def test_the_readme_table_is_true() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (.+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert {name: (stage, inputs) for name, stage, inputs in rows} == {name: (kind.stage, kind.inputs) for name, kind in CORPORA.items()}
+
+
+def test_build_with_a_build_file(demo: Path, tmp_path: Path) -> None:
+    file = tmp_path / "build.toml"
+    file.write_text(f'out = "made"\n[execution]\nworkers = 0\n[corpora.asr]\nsource = "{demo}/demo/sample/speech/manifest.jsonl"\n')
+    result = runner.invoke(app, ["build", str(file), "--set", "asr.max_s=3", "--json"])
+    assert result.exit_code == 0, result.output
+    row = json.loads(result.stdout)[0]
+    assert row["in"] == row["out"] + sum(row["rejects"].values())
+    assert row["rejects"]["too_long"] > 1
+    other = runner.invoke(app, ["build", str(file)])
+    assert other.exit_code == 1
+    assert "begun with another recipe" in other.output
+    assert "max_s was 3.0, is now 30.0" in other.output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[corpora.asr]\nsource = '.'\nmax_sec = 3\n", "did you mean 'max_s'?"),
+        ("[corpora.asr]\nsource = '.'\nmax_s = 'long'\n", "expected float"),
+        ("[corpora.asrr]\nsource = '.'\n", "did you mean 'asr'?"),
+        ("[corpora.asr]\nsource = 'nowhere.jsonl'\n", "is not there"),
+        ("[corpora.asr]\nmax_s = 3\n", "has no source"),
+        ("[corpora.asr]\nsource = { path = '.', formt = 'folder' }\n", "option 'formt' is unknown"),
+        ("[execution]\nworker = 3\n[corpora.asr]\nsource = '.'\n", "did you mean 'workers'?"),
+        ("corpora = 3", "names no corpus"),
+        ("][", "reading build file"),
+    ],
+)
+def test_a_wrong_build_file_names_the_word(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "build.toml"
+    file.write_text(text)
+    result = runner.invoke(app, ["build", str(file)])
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_inspect_by_key_finds_rows_and_refusals(demo: Path) -> None:
+    corpus = str(demo / "demo/corpora/image_text")
+    refused = json.loads(runner.invoke(app, ["inspect", corpus, "--rejects", "--limit", "1", "--json"]).stdout)
+    shown = runner.invoke(app, ["inspect", corpus, "--key", refused["key"]])
+    assert refused["reason"] in shown.output
+    assert runner.invoke(app, ["inspect", corpus, "--key", "nobody"]).exit_code == 1
+    assert runner.invoke(app, ["inspect", str(demo)]).exit_code == 1
+
+
+def test_verify_says_what_is_wrong(demo: Path, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["verify", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "has no recipe.json" in result.output
+
+
+def test_list_names_every_corpus() -> None:
+    rows = json.loads(runner.invoke(app, ["list", "--json"]).stdout)
+    assert [row["corpus"] for row in rows] == list(CORPORA)
