@@ -24,7 +24,7 @@ from schemas.records import Record, weigh
 
 TEMPORARY_PREFIX = ".tmp-"
 MAX_BATCH_ROWS = 1_024
-MAX_BATCH_BYTES = 64 << 20
+MAX_BATCH_BYTES = 16 << 20
 
 
 class CommitConflict(RuntimeError):

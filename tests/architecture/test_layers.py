@@ -1,0 +1,72 @@
+"""The layers: who may import whom, and what only one file may do."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("schemas", "processors", "pipelines", "model")
+MAY_IMPORT = {"schemas": {"schemas"}, "processors": {"schemas", "processors"}, "pipelines": set(PACKAGES) - {"model"}, "model": {"schemas", "model"}}
+MODALITIES = ("text", "image", "audio", "speech")
+FILES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imports(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def name(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_imports_flow_one_way(file: Path) -> None:
+    package = file.relative_to(ROOT).parts[0]
+    ours = {module.split(".")[0] for module in imports(file)} & set(PACKAGES)
+    assert ours <= MAY_IMPORT[package]
+    if package == "schemas":
+        others = {module.split(".")[0] for module in imports(file)} - ours - set(sys.stdlib_module_names)
+        assert others <= {"numpy", "pyarrow"}
+
+
+def test_there_are_files_to_check() -> None:
+    assert len(FILES) > 40
+
+
+def test_ray_is_imported_in_one_file() -> None:
+    assert [name(file) for file in FILES if any(module.split(".")[0] == "ray" for module in imports(file))] == ["pipelines/cluster.py"]
+
+
+def test_renames_happen_in_one_file() -> None:
+    assert [name(file) for file in FILES if "os.replace(" in file.read_text()] == ["schemas/shard.py"]
+
+
+def test_broad_excepts_stand_in_one_file() -> None:
+    assert [name(file) for file in FILES if "except Exception" in file.read_text()] == ["pipelines/run.py"]
+
+
+def test_modalities_do_not_import_one_another() -> None:
+    for modality in MODALITIES:
+        for file in (ROOT / "processors" / modality).glob("*.py"):
+            others = {f"processors.{other}" for other in MODALITIES if other != modality}
+            assert not [module for module in imports(file) if module.startswith(tuple(others))], name(file)
+
+
+def test_corpora_do_not_import_one_another() -> None:
+    for file in (ROOT / "pipelines" / "corpora").glob("*.py"):
+        if file.stem != "__init__":
+            assert not [module for module in imports(file) if module.startswith("pipelines.corpora")], name(file)
+
+
+def test_nothing_reads_pickles() -> None:
+    assert [name(file) for file in FILES if "pickle" in imports(file)] == []
