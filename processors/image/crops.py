@@ -128,10 +128,8 @@ def plan_crops(width: int, height: int, max_crops: int) -> CropPlan:
     target_width, target_height = CROP * columns, CROP * rows
     # float64 and truncation exactly so: 71 * (448 / 71) is below 448, and the released processor pads that pixel too
     scale_width, scale_height = target_width / width, target_height / height
-    if scale_width < scale_height:
-        content = target_width, int(height * scale_width)
-    else:
-        content = int(width * scale_height), target_height
+    by_width, by_height = (target_width, int(height * scale_width)), (int(width * scale_height), target_height)
+    content = by_width if scale_width < scale_height else by_height
     if min(content) < MIN_CONTENT_PX:
         raise Refused(
             EXTREME_ASPECT,

@@ -37,8 +37,10 @@ R = TypeVar("R", Conversation, Preference)
 
 
 def _map_images(record: R, change: Callable[[Image], Image]) -> R:
-    sides = ("turns",) if isinstance(record, Conversation) else ("prompt", "chosen", "rejected")
-    return replace(record, **{side: map_parts(getattr(record, side), {Image: change}) for side in sides})
+    if isinstance(record, Conversation):
+        return replace(record, turns=map_parts(record.turns, {Image: change}))
+    prompt, chosen, rejected = (map_parts(turns, {Image: change}) for turns in (record.prompt, record.chosen, record.rejected))
+    return replace(record, prompt=prompt, chosen=chosen, rejected=rejected)
 
 
 def _pixels(image: Image, step: str) -> np.ndarray:

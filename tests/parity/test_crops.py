@@ -6,7 +6,6 @@ transformers resizes tensors and we follow the released code, which resizes with
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 import torch
@@ -88,11 +87,11 @@ def test_fed_with_our_canvas_the_reference_gives_our_tensor(reference):
 
 
 def test_grids_and_tokens_of_many_sizes(reference):
-    """The plan alone, on 400 sizes; the reference is asked for its grid and mask without pixels being made."""
+    """The plan alone, on 80 sizes; the reference is asked for its grid and mask without pixels being made."""
     processor = reference(36)
     random = np.random.default_rng(0)
     compared = refused = 0
-    for width, height in (random.integers(1, 40, (400, 2)) ** 2).tolist():
+    for width, height in [*(random.integers(1, 40, (80, 2)) ** 2).tolist(), (2000, 4), (9, 1500)]:
         for max_crops in (16, 36):
             try:
                 _, mask = processor.dynamic_preprocess(torch.zeros(3, height, width, dtype=torch.uint8), 448, 14, 32, max_num=max_crops)
@@ -107,18 +106,22 @@ def test_grids_and_tokens_of_many_sizes(reference):
             assert mask.shape == (32 * plan.rows, 32 * plan.columns)
             assert (int(mask[0].sum()), int(mask[:, 0].sum())) == (plan.patch_width, plan.patch_height)
             compared += 1
-    assert compared > 700
-    assert refused > 5
+    assert compared > 130
+    assert refused >= 4
 
 
 @pytest.mark.realdata
 def test_photos(reference, realdata):
     files = sorted((realdata / "05_images/coco/images").glob("*.jpg"))
     assert len(files) >= 10
+    plain = 0
     for file in files:
         pixels = decode_image(file.read_bytes()).pixels
         with PillowImage.open(file) as image:
-            assert np.array_equal(pixels, np.asarray(image.convert("RGB")))
+            if "icc_profile" not in image.info:  # the reference takes pixels as they are, we bring them to sRGB
+                assert np.array_equal(pixels, np.asarray(image.convert("RGB")))
+                plain += 1
         crops, view = differences(reference(36), pixels, 36)
         assert crops <= TWO_GREY_LEVELS, file.name
         assert view <= 2 * TWO_GREY_LEVELS, file.name
+    assert plain >= 5
