@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import io
-import json
+import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
-PARAGRAPH = (
-    "The river was measured at five places during the dry season. At each place the depth, the width and the speed of the "
-    "water were written down every morning, and the averages of a week are given in the table below."
+from pipelines.sample.lines import write_json
+
+PAGE_WIDTH, PAGE_HEIGHT, MARGIN = 595, 842, 60
+TOPICS = (
+    ("the dry season", "a rope with a weight", "low"),
+    ("the rains", "a float on a chain", "high"),
+    ("the frost", "an iron rod", "still"),
 )
+PLACES = ("Mill", "Bridge", "Weir")
+ZIP_DATE = (2026, 1, 1, 0, 0, 0)
+XML_DATE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?(?=<)")
 
 
 def make_documents(folder: Path, size: int, seed: int) -> None:
@@ -20,66 +28,97 @@ def make_documents(folder: Path, size: int, seed: int) -> None:
     _make_deck(folder / "documents")
 
 
+def _page_texts(number: int) -> dict[str, Any]:
+    """What page `number` says, in reading order."""
+    season, tool, state = TOPICS[number - 1]
+    left = (
+        f"During {season} the river was measured at three places. At each place the depth, the width and the speed of the "
+        f"water were written down every morning before work began. The depth was taken with {tool}."
+    )
+    right = (
+        f"The averages of a week are given in the table below. The water was {state} on most days, and the people at the mill "
+        f"agreed that part {number} of the work was the hardest. Nothing was measured on Sundays."
+    )
+    table = [["Place", "Depth (m)", "Width (m)"]]
+    table += [[place, f"{number}.{row + 2}", f"{10 * number + row}"] for row, place in enumerate(PLACES)]
+    known = {"header": "Water report", "heading": f"Part {number}: {season}", "columns": [left, right]}
+    return {**known, "table": table, "footer": f"Page {number} of {len(TOPICS)}"}
+
+
 def _make_pdf(place: Path) -> None:
     import pymupdf
 
     document = pymupdf.open()
-    pages = []
-    for number in (1, 2, 3):
-        page = document.new_page(width=595, height=842)
-        texts = [("Water report", 40, 9), (f"Part {number}: the dry season", 90, 20), (f"Page {number}", 810, 9)]
-        for text, y, size in texts:
-            page.insert_text((60, y), text, fontsize=size)
-        columns = [pymupdf.Rect(60, 120, 285, 400), pymupdf.Rect(310, 120, 535, 400)]
-        for column in columns:
-            page.insert_textbox(column, PARAGRAPH, fontsize=11)
-        cells = [["Place", "Depth (m)"], ["Mill", f"{number}.2"], ["Bridge", f"{number}.7"]]
-        for row, line in enumerate(cells):
-            for column, cell in enumerate(line):
-                box = pymupdf.Rect(60 + 120 * column, 430 + 24 * row, 180 + 120 * column, 454 + 24 * row)
-                page.draw_rect(box)
-                page.insert_text((box.x0 + 6, box.y1 - 8), cell, fontsize=11)
-        pages.append({"heading": texts[1][0], "paragraphs": [PARAGRAPH, PARAGRAPH], "table": cells, "footer": texts[2][0]})
-    document.set_metadata(
-        {"title": "Water report", "producer": "corpusmill", "creationDate": "D:20260101000000Z", "modDate": "D:20260101000000Z"}
-    )
+    pages = [_page_texts(number) for number in range(1, len(TOPICS) + 1)]
+    for known in pages:
+        page = document.new_page(width=PAGE_WIDTH, height=PAGE_HEIGHT)
+        page.insert_text((MARGIN, 40), known["header"], fontsize=9)
+        page.insert_text((MARGIN, 90), known["heading"], fontsize=20)
+        for column, text in enumerate(known["columns"]):
+            left = MARGIN + 250 * column
+            if page.insert_textbox(pymupdf.Rect(left, 120, left + 225, 400), text, fontsize=11) < 0:
+                raise RuntimeError(f"writing the sample's PDF: column {column} of {known['heading']!r} does not fit its box")
+        for row, cells in enumerate(known["table"]):
+            for column, cell in enumerate(cells):
+                x, y = MARGIN + 120 * column, 430 + 24 * row
+                page.draw_rect(pymupdf.Rect(x, y, x + 120, y + 24))
+                page.insert_text((x + 6, y + 16), cell, fontsize=11)
+        page.insert_text((MARGIN, 810), known["footer"], fontsize=9)
+    dates = {"creationDate": "D:20260101000000Z", "modDate": "D:20260101000000Z"}
+    document.set_metadata({"title": "Water report", "producer": "corpusmill", **dates})
     (place / "report.pdf").write_bytes(document.tobytes(no_new_id=True, deflate=True))
-    (place / "report.json").write_text(json.dumps({"pages": pages}, indent=1))
+    write_json(place / "report.json", {"title": "Water report", "pages": pages})
 
 
 def _make_deck(place: Path) -> None:
     from pptx import Presentation
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
     from pptx.util import Inches
 
+    rows = [["Place", "Depth"], ["Mill", "1.2"], ["Bridge", "1.7"], ["Weir", "2.1"]]
+    chart = {"categories": list(PLACES), "series": {"Width in metres": [10, 14, 19]}}
+    slides: list[dict[str, Any]] = [
+        {"title": "Water report", "text": ["Three places, one season"], "notes": "Welcome everybody."},
+        {"title": "What was measured", "text": ["Depth", "Width", "Speed"], "notes": "Say how the depth was taken."},
+        {"title": "Depth in metres", "text": [], "table": rows, "notes": "The weir is the deepest place."},
+        {"title": "Width in metres", "text": [], "chart": chart, "notes": "The weir is the widest place too."},
+    ]
     deck = Presentation()
-    title = deck.slides.add_slide(deck.slide_layouts[0])
-    title.shapes.title.text = "Water report"
-    title.placeholders[1].text = "Five places, one season"
-    bullets = deck.slides.add_slide(deck.slide_layouts[1])
-    bullets.shapes.title.text = "What was measured"
-    bullets.placeholders[1].text = "Depth\nWidth\nSpeed"
-    table_slide = deck.slides.add_slide(deck.slide_layouts[5])
-    table_slide.shapes.title.text = "Depth in metres"
-    rows = [["Place", "Depth"], ["Mill", "1.2"], ["Bridge", "1.7"]]
-    table = table_slide.shapes.add_table(3, 2, Inches(1), Inches(2), Inches(6), Inches(2)).table
+    for number, known in enumerate(slides):
+        slide = deck.slides.add_slide(deck.slide_layouts[(0, 1, 5, 5)[number]])
+        slide.shapes.title.text = known["title"]
+        if known["text"]:
+            slide.placeholders[1].text = "\n".join(known["text"])
+        slide.notes_slide.notes_text_frame.text = known["notes"]
+    area = (Inches(1), Inches(2), Inches(8), Inches(4))
+    table = deck.slides[2].shapes.add_table(len(rows), 2, *area).table
     for r, line in enumerate(rows):
         for c, cell in enumerate(line):
             table.cell(r, c).text = cell
-    bullets.notes_slide.notes_text_frame.text = "Say how the depth was taken."
+    data = CategoryChartData()
+    data.categories = list(PLACES)
+    for name, values in chart["series"].items():  # type: ignore[attr-defined]
+        data.add_series(name, values)
+    deck.slides[3].shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *area, data)
     sink = io.BytesIO()
     deck.save(sink)
-    _write_zip(place / "deck.pptx", sink.getvalue())
-    slides = [["Water report", "Five places, one season"], ["What was measured", "Depth", "Width", "Speed"], ["Depth in metres"]]
-    (place / "deck.json").write_text(json.dumps({"slides": slides, "tables": [rows], "notes": ["Say how the depth was taken."]}, indent=1))
+    (place / "deck.pptx").write_bytes(_undated(sink.getvalue()))
+    write_json(place / "deck.json", {"slides": slides})
 
 
-def _write_zip(path: Path, data: bytes) -> None:
-    """The same archive with one date for every member, so that its bytes do not tell when it was made."""
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+def _undated(data: bytes) -> bytes:
+    """The same Office file with one date everywhere, so that its bytes do not tell when it was made.
+
+    A chart carries a workbook, which is such a file itself.
+    """
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(sink, "w") as new:
         for name in sorted(old.namelist(), key=lambda name: (name != "[Content_Types].xml", name)):
             content = old.read(name)
             if name == "docProps/core.xml":
-                import re
-
-                content = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2026-01-01T00:00:00Z", content)
-            new.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+                content = XML_DATE.sub(b"2026-01-01T00:00:00Z", content)
+            elif name.endswith(".xlsx"):
+                content = _undated(content)
+            new.writestr(zipfile.ZipInfo(name, ZIP_DATE), content, zipfile.ZIP_DEFLATED)
+    return sink.getvalue()

@@ -1,14 +1,20 @@
-"""Writes JSONL, with planted lines that are no JSON."""
+"""Writes JSON and JSONL as UTF-8, with planted lines that are no JSON."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_lines(path: Path, rows: list[object]) -> None:
+def write_json(path: Path, value: object) -> None:
+    """One JSON value, indented for reading."""
+    path.write_bytes((json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def write_lines(path: Path, rows: Iterable[object]) -> None:
     """A JSON value a line; `str` and `bytes` are written as they are, to plant bad lines."""
-    lines = [
-        row if isinstance(row, bytes) else (row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)).encode() for row in rows
-    ]
-    path.write_bytes(b"\n".join(lines) + b"\n")
+    with open(path, "wb") as sink:
+        for row in rows:
+            line = row if isinstance(row, str | bytes) else json.dumps(row, ensure_ascii=False)
+            sink.write((line if isinstance(line, bytes) else line.encode()) + b"\n")

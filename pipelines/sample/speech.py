@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import tempfile
@@ -14,35 +15,63 @@ import soundfile
 import soxr
 
 from pipelines.sample.lines import write_lines
+from pipelines.sample.ogg import with_serial
 from schemas.identity import keyed_rng
 
 VOICES = ("slt", "rms", "awb", "kal16")
-PER_SIZE = 48
+PER_SIZE = 48  # the last of them is silent, the others are spoken
+NUM_THREADS = 4
 LICENCE = "CC0-1.0"
-WHO = ("the teacher", "my sister", "an old sailor", "the new doctor", "our neighbour", "the young pilot")
-DOES = ("bought", "painted", "found", "carried home", "forgot", "counted")
-HOW_MANY = ("two", "seven", "twelve", "twenty one", "forty", "ninety nine")
-WHAT = ("red apples", "small boats", "glass bottles", "letters", "wooden chairs", "yellow flowers")
-WHEN = ("this morning", "on monday", "before the storm", "last winter", "at noon", "in the garden")
-FORMATS = (("wav", 16_000), ("flac", 44_100), ("mp3", 24_000), ("ogg", 22_050), ("m4a", 48_000), ("wav", 8_000))
+WHO = ("the teacher", "my sister", "an old sailor", "the new doctor", "our neighbour", "the young pilot", "Mary", "Peter", "Anna", "David")
+DOES = (("bought", "buy"), ("painted", "paint"), ("found", "find"), ("carried", "carry"), ("forgot", "forget"), ("counted", "count"))
+HOW_MANY = ("two", "three", "seven", "twelve", "fifteen", "twenty one", "forty", "ninety nine", "one hundred and five")
+WHAT = ("red apples", "small boats", "glass bottles", "letters", "wooden chairs", "yellow flowers", "old books", "silver keys")
+WHERE = ("in the garden", "at the market", "near the river", "behind the house", "on the train", "in the kitchen")
+WHEN = ("this morning", "on Monday", "before the storm", "last winter", "at noon", "after dinner")
+# name ending, rate: flac is stereo; opus has no rate but 48 kHz; 8 kHz as telephones have
+FORMATS = (("wav", 16_000), ("flac", 44_100), ("mp3", 24_000), ("ogg", 22_050), ("opus", 48_000), ("m4a", 32_000), ("wav", 8_000))
+LONG_SENTENCES = 16  # over 30 s at Flite's pace of about 3 s a sentence
+SILENT_TEXT = "Nothing is said in this recording."
 
 
-def sentence(seed: int, number: int) -> str:
-    """A sentence of a small grammar."""
-    rng = keyed_rng(seed, "sample.speech", str(number))
-    who, does, many, what, when = (words[int(rng.integers(len(words)))] for words in (WHO, DOES, HOW_MANY, WHAT, WHEN))
-    return f"did {who} say {many} {what} {when}" if number % 4 == 3 else f"{who} {does} {many} {what} {when}"
+def sentence(seed: int, number: int, attempt: int = 0) -> str:
+    """A sentence of a small grammar: a statement, a question, or one of each kind with a name."""
+    rng = keyed_rng(seed, "sample.speech", f"{number}.{attempt}")
+    who, many, what, where, when = (words[int(rng.integers(len(words)))] for words in (WHO, HOW_MANY, WHAT, WHERE, WHEN))
+    past, present = DOES[int(rng.integers(len(DOES)))]
+    said = (
+        f"{who} {past} {many} {what} {where} {when}.",
+        f"did {who} {present} {many} {what} {when}?",
+        f"{when} {who} {past} {many} {what}.",
+        f"how did {who} {present} {what} {where}, and why were there {many} of them?",
+        f"there are {many} {what} {where}, and {who} {past} them {when}.",
+    )[number % 5]
+    return said[0].upper() + said[1:]
+
+
+def sentences(seed: int, count: int) -> list[str]:
+    """That many different sentences, so that a text names one clip. Raises: ValueError when the grammar has no more."""
+    seen: dict[str, None] = {}
+    for number in range(count):
+        fresh = (said for attempt in range(1_000) if (said := sentence(seed, number, attempt)) not in seen)
+        said = next(fresh, "")
+        if not said:
+            raise ValueError(f"the grammar of the spoken sample is used up after {number} sentences; {count} were asked for: lower size")
+        seen[said] = None
+    return list(seen)
 
 
 def speak(text: str, voice: str) -> tuple[np.ndarray, int]:
-    """Samples and rate of a text spoken by Flite."""
+    """Samples (n,) float32 and rate in Hz of a text spoken by Flite. Raises: RuntimeError without Flite, or when it fails."""
     if shutil.which("flite") is None:
         raise RuntimeError("flite, which speaks the sample, is not on PATH; install it: apt-get install -y flite")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
-        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True, capture_output=True)
-        samples, rate = soundfile.read(path, dtype="float32")
-    return samples, rate
+        done = subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], capture_output=True, check=False)
+        if done.returncode or not path.is_file():
+            said = done.stderr.decode(errors="replace").strip()
+            raise RuntimeError(f"flite ended with {done.returncode} and no speech for voice {voice!r}, text {text!r}: {said}")
+        return soundfile.read(path, dtype="float32")
 
 
 def encode(path: Path, samples: np.ndarray, rate: int, wanted_rate: int) -> None:
@@ -52,6 +81,10 @@ def encode(path: Path, samples: np.ndarray, rate: int, wanted_rate: int) -> None
     samples = np.clip(samples, -1, 1)
     if path.suffix == ".m4a":
         _encode_aac(path, samples, wanted_rate)
+    elif path.suffix in (".ogg", ".opus"):
+        sink = io.BytesIO()
+        soundfile.write(sink, samples, wanted_rate, format="OGG", subtype="OPUS" if path.suffix == ".opus" else "VORBIS")
+        path.write_bytes(with_serial(sink.getvalue(), 1))
     else:
         soundfile.write(path, np.stack([samples, samples], 1) if path.suffix == ".flac" else samples, wanted_rate)
 
@@ -59,6 +92,7 @@ def encode(path: Path, samples: np.ndarray, rate: int, wanted_rate: int) -> None
 def _encode_aac(path: Path, samples: np.ndarray, rate: int) -> None:
     with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("aac", rate=rate, layout="mono")
+        stream.codec_context.thread_count = 1
         frame = av.AudioFrame.from_ndarray(samples[None].astype(np.float32), format="fltp", layout="mono")
         frame.sample_rate = rate
         for packet in [*stream.encode(frame), *stream.encode(None)]:
@@ -68,55 +102,60 @@ def _encode_aac(path: Path, samples: np.ndarray, rate: int) -> None:
 def make_speech(folder: Path, size: int, seed: int) -> None:
     """`speech/manifest.jsonl` with NeMo keys, the clips, and `speech/truth.jsonl` with what must become of each line."""
     place = folder / "speech"
+    texts = sentences(seed, PER_SIZE * size)
+    texts[-1] = SILENT_TEXT
 
     def clip(number: int) -> dict[str, object]:
-        text, voice = sentence(seed, number), VOICES[number % len(VOICES)]
+        voice = VOICES[number % len(VOICES)]
         suffix, rate = FORMATS[number % len(FORMATS)]
         name = f"{number:05d}.{suffix}"
-        samples, spoken_rate = speak(text, voice)
+        silent = texts[number] == SILENT_TEXT
+        samples, spoken_rate = (np.zeros(32_000, np.float32), 16_000) if silent else speak(texts[number], voice)
         encode(place / name, samples, spoken_rate, rate)
-        return {
-            "audio_filepath": name,
-            "text": text,
-            "duration": round(len(samples) / spoken_rate, 3),
-            "lang": "en",
-            "speaker": voice,
-            "licence": LICENCE,
-        }
+        return _row(name, texts[number], len(samples) / spoken_rate, "" if silent else voice)
 
-    with ThreadPoolExecutor(4) as pool:
-        rows: list[object] = list(pool.map(clip, range(PER_SIZE * size)))
-    truth: list[object] = ["kept"] * len(rows)
-    for row, expected in _planted(place, rows[0]):  # type: ignore[arg-type]
+    with ThreadPoolExecutor(NUM_THREADS) as pool:
+        rows: list[object] = list(pool.map(clip, range(len(texts))))
+    truth: list[dict[str, object]] = [{"expected": "kept", "silent": text == SILENT_TEXT} for text in texts]
+    for row, expected in _planted(folder, texts):
         rows.append(row)
-        truth.append(expected)
+        truth.append({"expected": expected})
     write_lines(place / "manifest.jsonl", rows)
-    write_lines(place / "truth.jsonl", [{"line": line, "expected": expected} for line, expected in enumerate(truth, 1)])
+    write_lines(place / "truth.jsonl", [{"line": line, **known} for line, known in enumerate(truth, 1)])
 
 
-def _planted(place: Path, good: dict[str, object]) -> list[tuple[object, str]]:
-    """Lines that must be refused, each for its reason."""
+def _row(name: str, text: str, duration_s: float, voice: str) -> dict[str, object]:
+    known = {"audio_filepath": name, "text": text, "duration": round(duration_s, 3), "lang": "en"}
+    return {**known, "speaker": voice, "licence": LICENCE}
+
+
+def _planted(folder: Path, texts: list[str]) -> list[tuple[object, str]]:
+    """Lines that must be refused, each for its reason. The file outside is there, so that only a check keeps it out."""
+    place = folder / "speech"
     samples, rate = soundfile.read(place / "00000.wav", dtype="float32")
+    long_text = " ".join((texts * LONG_SENTENCES)[:LONG_SENTENCES])
+    long_samples, long_rate = speak(long_text, VOICES[0])
+    soundfile.write(place / "long.wav", long_samples, long_rate)
+    soundfile.write(place / "blink.wav", samples[:800], rate)
+    soundfile.write(folder / "outside.wav", samples, rate)
     (place / "empty.wav").write_bytes(b"")
     (place / "text.wav").write_text("this is no audio, whatever its name says\n" * 20)
-    soundfile.write(place / "whole.flac", samples, rate)
-    data = (place / "whole.flac").read_bytes()
-    (place / "whole.flac").unlink()
-    (place / "cut.flac").write_bytes(data[: len(data) // 2])
-    soundfile.write(place / "long.wav", np.tile(samples, int(31 * rate / len(samples)) + 1), rate)
-    soundfile.write(place / "blink.wav", samples[:800], rate)
+    whole = io.BytesIO()
+    soundfile.write(whole, samples, rate, format="FLAC")
+    (place / "cut.flac").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    seconds = len(samples) / rate
 
-    def line(path: str, **changes: object) -> dict[str, object]:
-        return {**good, "audio_filepath": path, **changes}
+    def line(name: str, text: str = texts[0]) -> dict[str, object]:
+        return _row(name, text, seconds, VOICES[0])
 
     return [
         (line("not_there.wav"), "missing_file"),
-        (line("../../outside.wav"), "outside_root"),
+        (line("../outside.wav"), "outside_root"),
         (line("empty.wav"), "empty_audio"),
         (line("text.wav"), "not_audio"),
         (line("cut.flac"), "corrupt_or_truncated"),
-        (line("long.wav"), "too_long"),
-        (line("blink.wav"), "too_short"),
-        (line("00000.wav", text="  "), "no_transcript"),
+        (_row("long.wav", long_text, len(long_samples) / long_rate, VOICES[0]), "too_long"),
+        (_row("blink.wav", texts[0], 800 / rate, VOICES[0]), "too_short"),
+        (line("00000.wav", "  "), "no_transcript"),
         ("this line is not JSON", "bad_json"),
     ]

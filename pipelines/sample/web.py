@@ -3,97 +3,121 @@
 from __future__ import annotations
 
 import html
+import unicodedata
 from pathlib import Path
 
+from pipelines.sample.grammar import GRAMMARS, paragraph
 from pipelines.sample.lines import write_lines
 from schemas.identity import keyed_rng
 
 PAGES_PER_SIZE = 40
 DOCUMENTS_PER_SIZE = 200
+FOREIGN = ("de", "fr", "es")
 LICENCE = "CC0-1.0"
-GRAMMAR = {
-    "en": (
-        ("The old bridge", "A small library", "The weekly market", "Our harbour", "The mountain railway", "The school garden"),
-        (
-            "was built by the people of the town",
-            "has been open for many years",
-            "draws visitors from far away",
-            "needs careful repairs every spring",
-        ),
-        (
-            "because nobody wanted to lose it",
-            "although the winters here are long",
-            "while the river keeps rising",
-            "as every child in the valley knows",
-        ),
-    ),
-    "de": (
-        ("Die alte Brücke", "Der kleine Bahnhof", "Das Rathaus"),
-        ("wurde von den Bürgern der Stadt gebaut", "ist seit vielen Jahren geöffnet", "braucht jedes Frühjahr neue Farbe"),
-        ("weil niemand sie verlieren wollte", "obwohl die Winter hier lang sind"),
-    ),
-    "fr": (
-        ("Le vieux pont", "La petite bibliothèque", "Le marché du village"),
-        ("attire des visiteurs de très loin", "est ouvert depuis de nombreuses années", "a été construit par les habitants"),
-        ("parce que personne ne voulait le perdre", "bien que les hivers soient longs"),
-    ),
-    "es": (
-        ("El puente viejo", "La pequeña biblioteca", "El mercado del pueblo"),
-        ("fue construido por los vecinos de la ciudad", "está abierto desde hace muchos años", "necesita reparaciones cada primavera"),
-        ("porque nadie quería perderlo", "aunque los inviernos son largos"),
-    ),
-}
-
-
-def paragraph(seed: int, name: str, language: str, sentences: int) -> str:
-    """A paragraph of a small grammar; the number in it makes it unlike every other."""
-    rng = keyed_rng(seed, "sample.web", name)
-    said = []
-    for number in range(sentences):
-        words = [options[int(rng.integers(len(options)))] for options in GRAMMAR[language]]
-        said.append(f"{' '.join(words)} ({int(rng.integers(10**6))}.{number}).")
-    return " ".join(said)
+DOCUMENT_SENTENCES, PAGE_PARAGRAPHS, PAGE_SENTENCES = 4, 4, 3
 
 
 def language_of(number: int) -> str:
-    return ("de", "fr", "es")[number // 10 % 3] if number % 10 == 9 else "en"
+    """A tenth of the texts, and those that are copied in another Unicode form, are not English."""
+    return FOREIGN[number // 10 % len(FOREIGN)] if number % 10 == 9 or number % 20 == 4 else "en"
 
 
 def make_web(folder: Path, size: int, seed: int) -> None:
-    """`web/pages/*.html`, `web/documents.jsonl`, and `web/truth.jsonl` with language and duplicate group of each document."""
+    """`web/pages/*.html`, `web/documents.jsonl`, and `web/truth.jsonl`.
+
+    The truth of a document names its line, language, main text and duplicate group (the number of the original), or the
+    reason for which the line is refused; that of a page its file, language, title and main text. No page is a copy.
+    """
     place = folder / "web"
     (place / "pages").mkdir(parents=True, exist_ok=True)
+    seen: set[str] = set()
+    rows, truth = _documents(seed, DOCUMENTS_PER_SIZE * size, seen)
+    for row, expected in _planted():
+        rows.append(row)
+        truth.append({"line": len(rows), "expected": expected})
     for number in range(PAGES_PER_SIZE * size):
-        (place / "pages" / f"{number:05d}.html").write_text(_page(seed, number), encoding="utf-8")
-    rows: list[object] = []
-    truth: list[object] = []
-    for number in range(DOCUMENTS_PER_SIZE * size):
-        original = number - 1 if number % 10 == 5 else number  # a tenth are copies of the line before, but for white space
-        text = paragraph(seed, f"document {original}", language_of(original), 4)
-        text = text.replace(". ", ".\u00a0 \n") if original != number else text
-        rows.append({"text": text, "url": f"https://example.org/{number}", "lang": language_of(original), "licence": LICENCE})
-        truth.append({"line": number + 1, "lang": language_of(original), "group": original})
-    rows += [
-        {"text": "   "},
-        {"url": "https://example.org/nothing"},
-        {"text": "Too short."},
-        {"text": "A trap that spells <|end|> in its text, long enough."},
-    ]
-    rows += [b'{"text": "caf\xe9 in another encoding"}', "[1, 2, 3]"]
-    expected = ("no_text", "no_text", "too_short", "special_token_in_text", "not_utf8", "bad_json")
-    truth += [{"line": DOCUMENTS_PER_SIZE * size + 1 + at, "expected": reason} for at, reason in enumerate(expected)]
+        name, data, known = _page(seed, number, seen)
+        (place / "pages" / name).write_bytes(data)
+        truth.append(known)
     write_lines(place / "documents.jsonl", rows)
     write_lines(place / "truth.jsonl", truth)
 
 
-def _page(seed: int, number: int) -> str:
-    language = language_of(number)
-    paragraphs = [paragraph(seed, f"page {number} {part}", language, 3) for part in range(4)]
-    body = "".join(f"<p>{html.escape(text)}</p>" for text in paragraphs)
-    navigation = "".join(f'<li><a href="/{name}">{name}</a></li>' for name in ("home", "news", "about", "contact"))
-    return (
-        f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8"><title>Page {number}</title>'
-        "<script>window.tracker = true;</script></head>"
-        f"<body><nav><ul>{navigation}</ul></nav><article><h1>Page {number}</h1>{body}</article>"
-        '<div class="cookie-banner">We use cookies. Accept all.</div><footer>Imprint</footer></body></html>\n'
+def _fresh(seed: int, name: str, language: str, num_sentences: int, seen: set[str]) -> tuple[str, str]:
+    """A topic and a paragraph about it that has not been written before. Raises: ValueError when there is none."""
+    for attempt in range(1_000):
+        rng = keyed_rng(seed, "sample.web", f"{name} {attempt}")
+        topics = list(GRAMMARS[language].subjects)
+        topic = topics[int(rng.integers(len(topics)))]
+        text = paragraph(rng, language, topic, num_sentences)
+        if text not in seen:
+            seen.add(text)
+            return topic, text
+    raise ValueError(f"the grammar of the written sample has no new text in {language} for {name}: lower size")
+
+
+def _documents(seed: int, count: int, seen: set[str]) -> tuple[list[object], list[dict[str, object]]]:
+    """Rows and their truth. A tenth copy the row before: as it is, with other white space, or in another Unicode form."""
+    rows: list[object] = []
+    truth: list[dict[str, object]] = []
+    text, language, group = "", "", 0
+    for number in range(count):
+        is_copy = number % 10 == 5
+        if not is_copy:
+            language, group = language_of(number), number
+            text = _fresh(seed, f"document {number}", language, DOCUMENT_SENTENCES, seen)[1]
+        written = text
+        if is_copy and language != "en":
+            written = unicodedata.normalize("NFD", text)
+        elif is_copy and number // 20 % 2:
+            written = text.replace(". ", ".\u00a0 \r\n")
+        elif number % 40 == 29:  # UTF-8 that was read as Latin-1 once, as a tenth of the old web was
+            written = text.encode().decode("latin-1")
+        rows.append({"text": written, "url": f"https://example.org/{number}", "lang": language, "licence": LICENCE})
+        truth.append({"line": number + 1, "lang": language, "group": group, "is_copy": is_copy, "text": text})
+    return rows, truth
+
+
+def _planted() -> list[tuple[object, str]]:
+    """Lines that must be refused, each for its reason."""
+    trap = "A trap that spells the special token <|end|> in the middle of a text that is long enough."
+    return [
+        ({"text": "   \n\t"}, "no_text"),
+        ({"url": "https://example.org/nothing"}, "no_text"),
+        ({"text": "Too short."}, "too_short"),
+        ({"text": trap}, "special_token_in_text"),
+        ({"text": trap.replace("end", "endoftext")}, "special_token_in_text"),
+        (b'{"text": "caf\xe9 in another encoding, which is no UTF-8"}', "not_utf8"),
+        ("[1, 2, 3]", "bad_json"),
+        ('{"text": "a line that was cut in the midd', "bad_json"),
+    ]
+
+
+def _page(seed: int, number: int, seen: set[str]) -> tuple[str, bytes, dict[str, object]]:
+    """Name, bytes and truth of a page: an article between a menu, a script, a cookie banner and a footer."""
+    language, name = language_of(number), f"{number:05d}.html"
+    written = [_fresh(seed, f"page {number} {part}", language, PAGE_SENTENCES, seen) for part in range(PAGE_PARAGRAPHS)]
+    topic, paragraphs = written[0][0], [text for _, text in written]
+    title = f"{topic[0].upper()}{topic[1:]} {number}"
+    if number % 10 == 3:  # entities: what the reader must see is "Müller & Söhne <1900>"
+        paragraphs[0] += " The signs said “Müller & Söhne <1900>”."
+    shown = [
+        html.escape(text).replace("ü", "&uuml;").replace("“", "&#8220;") if number % 10 == 3 else html.escape(text) for text in paragraphs
+    ]
+    is_mojibake = number % 20 == 9
+    if is_mojibake:
+        shown = [text.encode().decode("latin-1") for text in shown]
+    body = "".join(f"<p>{text}</p>\n" for text in shown)
+    menu = "".join(f'<li><a href="/{word}">{word}</a></li>' for word in ("home", "news", "about", "contact"))
+    page = (
+        f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>\n'
+        '<script>window.tracker = {page: "article", cookies: true};</script>\n'
+        "<style>nav { display: flex }</style></head>\n"
+        f"<body><header><nav><ul>{menu}</ul></nav></header>\n"
+        f"<main><article><h1>{title}</h1>\n{body}</article></main>\n"
+        '<aside><h2>More</h2><ul><li><a href="/a">Ten things you missed</a></li><li><a href="/b">Subscribe now</a></li></ul></aside>\n'
+        '<div class="cookie-banner" id="cookie-consent">We use cookies. <button>Accept all</button></div>\n'
+        "<footer>Imprint · Privacy · All rights reserved</footer></body></html>\n"
     )
+    known = {"page": f"pages/{name}", "lang": language, "title": title, "is_mojibake": is_mojibake, "text": "\n".join(paragraphs)}
+    return name, page.encode(), known
