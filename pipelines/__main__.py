@@ -43,7 +43,7 @@ def fail(message: str, code: int = 1) -> typer.Exit:
 @app.command("list")
 def list_corpora(as_json: AsJson = False) -> None:
     """List the corpora that can be built, what they read, and their parameters."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, kind in CORPORA.items():
         parameters = {p: "" if default is None else str(default) for p, (_, default) in parameters_of(name).items()}
         about = (kind.make.__doc__ or "").strip()

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from pipelines.card import write_card
 from pipelines.recipe import Recipe
-from pipelines.run import LocalCaller, SplitResult, run_split
+from pipelines.run import Caller, LocalCaller, SplitResult, run_split
 from schemas.corpus import Corpus, finish, sum_ledger
 from schemas.identity import canonical_json
 from schemas.shard import is_no_space, write_if_absent
@@ -199,7 +199,7 @@ def _run_pending(
     if workers == 0:
         with contextlib.ExitStack() as stack:
             openers = [step for step in recipe.steps if step.is_opener]
-            callers = {step.name: LocalCaller(stack.enter_context(step.processor.open())) for step in openers}
+            callers: dict[str, Caller] = {step.name: LocalCaller(stack.enter_context(step.processor.open())) for step in openers}
             for split in pending:
                 on_split(run_split(recipe, split, path, callers, may_commit=lambda: holds_token(path, token)))
         return

@@ -212,7 +212,9 @@ def _run_all(
     runner: _Runner, pending: list[Any], workers: int, on_split: Callable[[SplitResult], None], note: Callable[[str], None]
 ) -> list[Any]:
     """Keeps `workers` splits in flight; gives back those whose worker died."""
-    queue, flying, suspects = list(reversed(pending)), {}, []
+    queue: list[Any] = list(reversed(pending))
+    flying: dict[Any, Any] = {}
+    suspects: list[Any] = []
     while queue or flying:
         while queue and len(flying) < workers:
             split = queue.pop()

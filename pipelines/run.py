@@ -12,6 +12,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,8 +55,8 @@ FATAL = (NameError, ImportError, SyntaxError, NotImplementedError, ConservationE
 class Caller(Protocol):
     """How a batched step reaches its callable: in this process, or in an actor pool. Results are asked for in order."""
 
-    depth: int
-
+    @property
+    def depth(self) -> int: ...
     def submit(self, records: list[Record]) -> Any: ...
     def result(self, handle: Any) -> list[Record | Reject]: ...
 
@@ -177,7 +178,7 @@ def _check_facts(step: Step, record: Record, written: dict[str, type]) -> None:
 def _run_each(step: Step, tally: Tally, records: Iterable[Record], written: dict[str, type]) -> Iterator[Record]:
     for record in records:
         tally.num_in += 1
-        result = _call(step, tally, lambda record=record: step.processor(record), [record])
+        result = _call(step, tally, partial(step.processor, record), [record])
         if result is None:
             _need_quarantined(step, tally, record)
             continue
@@ -194,7 +195,7 @@ def _need_quarantined(step: Step, tally: Tally, record: Record) -> None:
 def _run_expand(step: Step, tally: Tally, records: Iterable[Record], written: dict[str, type]) -> Iterator[Record]:
     for record in records:
         tally.num_in += 1
-        result = _call(step, tally, lambda record=record: step.processor(record), [record])
+        result = _call(step, tally, partial(step.processor, record), [record])
         if result is None:
             _need_quarantined(step, tally, record)
         elif isinstance(result, Reject):
@@ -258,7 +259,7 @@ def _run_gather(step: Step, tally: Tally, records: Iterable[Record], written: di
         assert step.by is not None
         groups.setdefault(record.facts[step.by.name], []).append(record)
     for group in groups.values():
-        results = _call(step, tally, lambda group=group: step.processor(group), group)
+        results = _call(step, tally, partial(step.processor, group), group)
         if results is None:
             _need_quarantined(step, tally, group[-1])
             continue
@@ -363,7 +364,7 @@ def run_split(
     ):
         for record in records:
             for name in counted:
-                sums[name] += record.facts.get(name, 0)  # type: ignore[arg-type]
+                sums[name] += int(record.facts.get(name, 0))
             shard.write(record)
         rows = [row for tally in tallies for row in tally.rows]
         for start in range(0, len(rows), MAX_BATCH_ROWS):

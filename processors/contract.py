@@ -112,7 +112,11 @@ def token_ids(turns: tuple[Turn, ...], ends: bool = True) -> tuple[list[int], li
     ids: list[int] = []
     learned: list[bool] = []
     for piece in render(turns, ends):
-        new = tokens.encode(piece.text) if piece.text is not None else [piece.token] * piece.repeat  # type: ignore[list-item]
+        if piece.text is not None:
+            new = tokens.encode(piece.text)
+        else:
+            assert piece.token is not None
+            new = [piece.token] * piece.repeat
         ids += new
         learned += [piece.learned] * len(new)
     return ids, learned
@@ -200,4 +204,4 @@ class Contract:
             return Reject(record.key, NOTHING_LEARNED.name, "no turn is learned")
         if facts[NUM_TOKENS.name] > self.max_tokens:
             return Reject(record.key, TOO_LONG.name, f"{facts[NUM_TOKENS.name]} tokens, the context holds {self.max_tokens}")
-        return with_facts(record, facts)
+        return with_facts(record, facts)  # type: ignore[type-var]

@@ -163,7 +163,7 @@ def finish(corpus: Corpus, card: str) -> dict[str, object]:
         "homepage": "",
         "license": ", ".join(str(name) for name in totals["licences"]),  # type: ignore[attr-defined]
     }
-    state = {
+    state: dict[str, object] = {
         "_data_files": [{"filename": shard.name} for shard in shards],
         "_fingerprint": str(totals["content"])[:16],
         "_format_columns": None,

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 import pyarrow as pa
 
@@ -123,7 +123,7 @@ class TableWriter:
         self._sink = _HashingSink(sink)
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._sink, mode="w"), schema)
 
-    def __enter__(self) -> TableWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -54,7 +54,7 @@ def make_sample(folder: Path, *, size: int = 1, seed: int = 0, progress: Callabl
 
     Raises:
         ValueError: `size` below 1.
-        RuntimeError: flite, which speaks the sample, is not installed.
+        RuntimeError: flite, which speaks the sample, is not installed; or the grammars have no more content for this size.
         FileExistsError: the folder holds a file of somebody else where the sample would put its own.
     """
     if size < 1:

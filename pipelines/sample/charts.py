@@ -108,5 +108,6 @@ def _draw_axes(draw: ImageDraw.ImageDraw, kind: str, table: dict[str, int]) -> N
             draw.rectangle((x - gap // 3, y, x + gap // 3, BOTTOM), fill=COLOURS[row])
         else:
             draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=COLOURS[0])
-        draw.text((x, y - 8), str(value), fill="black", font=font, anchor="mb")
+        # a white edge keeps the number readable where the line crosses it
+        draw.text((x, y - 8), str(value), fill="black", font=font, anchor="mb", stroke_width=2, stroke_fill="white")
         draw.text((x, BOTTOM + 10), label, fill="black", font=font, anchor="mt")

@@ -109,13 +109,13 @@ def _caption(shapes: list[str], colours: list[str], beside: bool, background: st
 
 
 def scenes(seed: int, count: int) -> Iterator[Scene]:
-    """That many scenes, each with a caption of its own. Raises: ValueError when no new caption is found."""
+    """That many scenes, each with a caption of its own. Raises: RuntimeError when no new caption is found."""
     seen: set[str] = set()
     for number in range(count):
         tried = (draw_scene(seed, number, attempt) for attempt in range(1_000))
         fresh = next((found for found in tried if found.caption not in seen), None)
         if fresh is None:
-            raise ValueError(f"the drawn sample has no new caption after {number} pictures; {count} were asked for: lower size")
+            raise RuntimeError(f"the drawn sample has no new caption after {number} pictures; {count} were asked for: lower size")
         seen.add(fresh.caption)
         yield fresh
 

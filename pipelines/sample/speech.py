@@ -50,13 +50,13 @@ def sentence(seed: int, number: int, attempt: int = 0) -> str:
 
 
 def sentences(seed: int, count: int) -> list[str]:
-    """That many different sentences, so that a text names one clip. Raises: ValueError when the grammar has no more."""
+    """That many different sentences, so that a text names one clip. Raises: RuntimeError when the grammar has no more."""
     seen: dict[str, None] = {}
     for number in range(count):
         fresh = (said for attempt in range(1_000) if (said := sentence(seed, number, attempt)) not in seen)
         said = next(fresh, "")
         if not said:
-            raise ValueError(f"the grammar of the spoken sample is used up after {number} sentences; {count} were asked for: lower size")
+            raise RuntimeError(f"the grammar of the spoken sample is used up after {number} sentences; {count} were asked for: lower size")
         seen[said] = None
     return list(seen)
 

@@ -43,7 +43,7 @@ def make_tars(folder: Path, size: int, seed: int) -> None:
     last_start = good.index(members[-3][0].encode())  # the last picture's header; the cut falls into its pixels
     (place / "images-000000.tar").write_bytes(good)
     (place / "truncated.tar").write_bytes(good[: last_start + 512 + len(members[-3][1]) // 2])
-    outside = [("../escape.jpg", shown[0][1]), ("/tmp/absolute.jpg", shown[0][1])]
+    outside = [("../escape.jpg", shown[0][1]), ("/absolute.jpg", shown[0][1])]
     (place / "hostile.tar").write_bytes(_tar([*members[:3], *outside, *members[3:6]], link="999.jpg"))
     refused = [{"member": name, "expected": "unsafe_member"} for name, _ in outside]
     truth = {

@@ -44,7 +44,7 @@ def make_web(folder: Path, size: int, seed: int) -> None:
 
 
 def _fresh(seed: int, name: str, language: str, num_sentences: int, seen: set[str]) -> tuple[str, str]:
-    """A topic and a paragraph about it that has not been written before. Raises: ValueError when there is none."""
+    """A topic and a paragraph about it that has not been written before. Raises: RuntimeError when there is none."""
     for attempt in range(1_000):
         rng = keyed_rng(seed, "sample.web", f"{name} {attempt}")
         topics = list(GRAMMARS[language].subjects)
@@ -53,7 +53,7 @@ def _fresh(seed: int, name: str, language: str, num_sentences: int, seen: set[st
         if text not in seen:
             seen.add(text)
             return topic, text
-    raise ValueError(f"the grammar of the written sample has no new text in {language} for {name}: lower size")
+    raise RuntimeError(f"the grammar of the written sample has no new text in {language} for {name}: lower size")
 
 
 def _documents(seed: int, count: int, seen: set[str]) -> tuple[list[object], list[dict[str, object]]]:

@@ -8,12 +8,14 @@ import posixpath
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.source.files import Files
-from pipelines.source.folders import CocoAnnotations, Folder
+from pipelines.source.coco import CocoAnnotations
+from pipelines.source.files import Files, is_glob
+from pipelines.source.folders import Folder
 from pipelines.source.manifest import SUFFIXES as JSONL_SUFFIXES
 from pipelines.source.manifest import JsonlManifest
-from pipelines.source.split import Split
+from pipelines.source.split import Source, Split
 from pipelines.source.tables import DatasetsDir, ParquetManifest
+from pipelines.source.tars import SUFFIXES as TAR_SUFFIXES
 from pipelines.source.tars import WebDatasetTar
 
 FORMATS: dict[str, type] = {
@@ -31,6 +33,7 @@ __all__ = [
     "Folder",
     "JsonlManifest",
     "ParquetManifest",
+    "Source",
     "Split",
     "WebDatasetTar",
     "open_source",
@@ -55,7 +58,13 @@ def open_source(place: str, format: str | None = None, *, corpus_opener: Callabl
         if option not in known:
             raise ValueError(f"source option {option!r} is unknown for format {format}; expected one of {', '.join(known)}")
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    return kind(root=root, path=name, **options) if "path" in inspect.signature(kind).parameters else kind(root=root, **options)
+    if "path" in inspect.signature(kind).parameters:
+        if format == "coco" and not name:
+            raise ValueError(f"{place} is a folder; format coco reads one annotation file, such as {place}/captions.json")
+        return kind(root=root, path=name, **options)
+    if name:
+        raise ValueError(f"{place} is a file or a glob; format {format} reads a folder")
+    return kind(root=root, **options)
 
 
 def _look(place: str) -> tuple[str, str, list[str]]:
@@ -64,20 +73,30 @@ def _look(place: str) -> tuple[str, str, list[str]]:
     if files.is_local:
         path = files.local_root
         if not path.exists():
-            raise FileNotFoundError(f"{place} is not there")
+            return _look_for_glob(place)
         return (str(path), "", sorted(child.name for child in path.iterdir())) if path.is_dir() else (str(path.parent), path.name, [])
     system, base = files._remote()
     if system.isdir(base):
         return place, "", sorted(posixpath.basename(name) for name in system.ls(base, detail=False))
     if not system.exists(base):
-        raise FileNotFoundError(f"{place} is not there")
+        return _look_for_glob(place)
     return posixpath.dirname(place), posixpath.basename(place), []
+
+
+def _look_for_glob(place: str) -> tuple[str, str, list[str]]:
+    """A glob as its folder without wildcards, and the rest of it. Raises FileNotFoundError when it matches nothing."""
+    parts = place.split("/")
+    first = next((at for at, part in enumerate(parts) if is_glob(part)), 0)
+    root, pattern = "/".join(parts[:first]) or ("/" if place.startswith("/") else "."), "/".join(parts[first:])
+    if not is_glob(place) or not Files(root).select(pattern, ()):
+        raise FileNotFoundError(f"{place} is not there")
+    return root, pattern, []
 
 
 def _guess(place: str, root: str, name: str, names: list[str]) -> str:
     if name:
         lower = name.lower()
-        for suffixes, format in ((JSONL_SUFFIXES, "jsonl"), ((".parquet",), "parquet"), ((".tar", ".tar.gz", ".tgz"), "webdataset")):
+        for suffixes, format in ((JSONL_SUFFIXES, "jsonl"), ((".parquet",), "parquet"), (TAR_SUFFIXES, "webdataset")):
             if lower.endswith(suffixes):
                 return format
         if lower.endswith(".json") and _is_coco(root, name):
@@ -86,7 +105,7 @@ def _guess(place: str, root: str, name: str, names: list[str]) -> str:
     if "state.json" in names:
         return "datasets"
     for suffixes, format in (
-        ((".tar", ".tar.gz", ".tgz"), "webdataset"),
+        (TAR_SUFFIXES, "webdataset"),
         (JSONL_SUFFIXES, "jsonl"),
         ((".parquet",), "parquet"),
         ((".arrow",), "datasets"),
@@ -102,4 +121,4 @@ def _is_coco(root: str, name: str) -> bool:
             raw = json.load(handle)
         except ValueError as error:
             raise ValueError(f"{name} is not JSON: {error}") from error
-    return isinstance(raw, dict) and "images" in raw
+    return isinstance(raw, dict) and "images" in raw and "annotations" in raw

@@ -1,141 +1,127 @@
-"""Folders of files, and COCO annotation files over a folder of images."""
+"""Folders of files: a row a file, with the text and the fields that lie beside it."""
 
 from __future__ import annotations
 
 import functools
 import json
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pipelines.source.files import FILE_REASONS, UNREADABLE_FILE, Files, numbered
-from pipelines.source.split import ROWS_PER_SPLIT, Split, make_reject, make_row, make_split
+from pipelines.source.files import MAX_FILE_BYTES, NETWORK_ERRORS, Files, numbered
+from pipelines.source.media import ROW_REASONS, blob_name, give_row
+from pipelines.source.split import BAD_JSON, NOT_UTF8, ROWS_PER_SPLIT, Split, check_positive, make_reject, make_split
 from schemas.identity import digest
-from schemas.outcome import Refused, Reject
+from schemas.outcome import Reason, Refused, Reject
 from schemas.records import Row
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm", ".pgm", ".ico", ".tga")
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".sph", ".aiff")
-TEXT_SUFFIXES = (".txt", ".html", ".htm", ".md")
-
-
-def blob_name(path: str) -> str:
-    """The blob that a file becomes, by its ending."""
-    lower = path.lower()
-    for name, suffixes in (("image", IMAGE_SUFFIXES), ("audio", AUDIO_SUFFIXES), ("text", TEXT_SUFFIXES)):
-        if lower.endswith(suffixes):
-            return name
-    return "file"
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One row a file, in order of path. `<stem>.txt` and `<stem>.json` beside a media file give it text and fields."""
+    """One row a file, in order of path. `<stem>.txt` and `<stem>.json` beside a media file give it text and fields.
+
+    A row's key and origin name its own file, so that another file beside it, or other splits, do not change them.
+    """
 
     root: str = field(metadata={"fingerprint": False})
     suffixes: tuple[str, ...] = ()
     licence: str = ""
     rows_per_split: int = ROWS_PER_SPLIT
-    reasons: ClassVar = FILE_REASONS
+    max_file_bytes: int = MAX_FILE_BYTES
+    reasons: ClassVar[tuple[Reason, ...]] = ROW_REASONS
 
-    def _paths(self, files: Files) -> list[str]:
-        paths = files.walk(self.suffixes)
-        stems = {posixpath.splitext(path)[0] for path in paths if blob_name(path) in ("image", "audio")}
-        return [path for path in paths if not (path.endswith((".txt", ".json")) and posixpath.splitext(path)[0] in stems)]
+    def __post_init__(self) -> None:
+        check_positive(self, "rows_per_split", "max_file_bytes")
+        if isinstance(self.suffixes, str):
+            raise ValueError(f"Folder: suffixes is {self.suffixes!r}, expected a list such as ['.jpg', '.png']")
 
     def splits(self) -> list[Split]:
+        """The first half of a revision names the paths, the second the contents; sidecars count as content."""
+        _listing.cache_clear()
         files = Files(self.root)
-        paths = self._paths(files)
+        paths, everything = _listing(self.root, tuple(suffix.lower() for suffix in self.suffixes))
         found = []
         for start, stop in numbered(paths, self.rows_per_split):
-            pieces = []
+            contents, size = [], 0
             for path in paths[start:stop]:
-                try:
-                    pieces.append(files.content_id(path))
-                except OSError:  # a dangling or hostile link: refused when it is read
-                    pieces.append("unreadable")
-            revision = digest(*paths[start:stop], *pieces)
-            found.append(make_split(f"{paths[start]}..{paths[stop - 1]}", revision, start, stop, stop - start, 0))
+                for name in (path, *_sidecars(path, everything)):
+                    content, num_bytes = _glance(files, name)
+                    contents.append(content)
+                    size += num_bytes
+            revision = digest(*paths[start:stop])[:16] + digest(*contents)[:16]
+            found.append(make_split(paths[start], revision, start, stop, stop - start, size, start))
         return found
 
     def read(self, split: Split) -> Iterator[Row | Reject]:
         files = Files(self.root)
-        everything = set(files.walk())
-        for path in self._paths(files)[split.start : split.stop]:
+        paths, everything = self._find(split)
+        for path in paths:
             try:
-                blobs = {blob_name(path): files.read_media(path)}
-                fields = self._sidecars(files, everything, path)
+                blobs = {blob_name(path): files.read_media(path, self.max_file_bytes)}
+                fields = self._fields(files, everything, path)
             except Refused as refused:
-                yield make_reject(split, self.licence, path, refused.reason.name, refused.detail)
+                yield make_reject(split, self.licence, "the file", refused.reason.name, refused.detail, path)
                 continue
-            yield make_row(split, self.licence, path, fields, blobs)
+            yield give_row(split, self.licence, "the file", fields, blobs, place=path)
 
-    def _sidecars(self, files: Files, everything: set[str], path: str) -> dict[str, object]:
+    def _find(self, split: Split) -> tuple[tuple[str, ...], Set[str]]:
+        """The files of a split. The listing is kept between splits; one that no longer fits is made again."""
+        suffixes = tuple(suffix.lower() for suffix in self.suffixes)
+        for _ in range(2):
+            paths, everything = _listing(self.root, suffixes)
+            part = paths[split.start : split.stop]
+            if digest(*part)[:16] == split.revision[:16]:
+                return part, everything
+            _listing.cache_clear()
+        raise ValueError(
+            f"reading files {split.start} to {split.stop} of {self.root}: other files are there than when it was listed; start the build again"
+        )
+
+    def _fields(self, files: Files, everything: Set[str], path: str) -> dict[str, object]:
         fields: dict[str, object] = {"path": path}
-        stem = posixpath.splitext(path)[0]
-        if blob_name(path) not in ("image", "audio"):
-            return fields
-        if f"{stem}.txt" in everything:
-            fields["text"] = files.read_media(f"{stem}.txt").decode("utf-8", "replace").strip()
-        if f"{stem}.json" in everything:
+        for name in _sidecars(path, everything):
+            data = files.read_media(name, self.max_file_bytes)
             try:
-                found = json.loads(files.read_media(f"{stem}.json"))
-            except ValueError as error:
-                raise Refused(UNREADABLE_FILE, f"{stem}.json is not JSON: {error}") from error
-            fields |= found if isinstance(found, dict) else {}
+                text = data.decode("utf-8-sig")
+                if name.endswith(".txt"):
+                    fields["text"] = text.strip()
+                    continue
+                found = json.loads(text)
+            except UnicodeDecodeError as error:
+                raise Refused(NOT_UTF8, f"{name!r}: {error}") from error
+            except (ValueError, RecursionError) as error:
+                raise Refused(BAD_JSON, f"{name!r}: {error}") from error
+            if not isinstance(found, dict):
+                raise Refused(BAD_JSON, f"{name!r} holds a JSON {type(found).__name__}, expected an object")
+            fields |= found
         return fields
 
 
 @functools.lru_cache(maxsize=2)
-def _load_coco(root: str, path: str, revision: str) -> list[dict[str, Any]]:
-    with Files(root).open(path) as handle:
-        raw = json.load(handle)
-    licences = {item.get("id"): item.get("name", "") for item in raw.get("licenses", [])}
-    categories = {item["id"]: item.get("name", "") for item in raw.get("categories", [])}
-    rows: dict[Any, dict[str, Any]] = {}
-    for image in raw.get("images", []):
-        rows[image["id"]] = {
-            "image_id": image["id"],
-            "file_name": image.get("file_name", ""),
-            "width": image.get("width"),
-            "height": image.get("height"),
-            "licence": licences.get(image.get("license"), ""),
-            "captions": [],
-            "boxes": [],
-        }
-    for note in sorted(raw.get("annotations", []), key=lambda note: str(note.get("id", "")).zfill(20)):
-        row = rows.get(note.get("image_id"))
-        if row is not None and "caption" in note:
-            row["captions"].append(note["caption"])
-        if row is not None and "bbox" in note:
-            row["boxes"].append({"bbox": note["bbox"], "category": categories.get(note.get("category_id"), "")})
-    return [rows[key] for key in sorted(rows, key=lambda key: str(key).zfill(20))]
+def _listing(root: str, suffixes: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """(the paths that are rows, all paths) below a root. Sidecars of media files are no rows."""
+    everything = Files(root).walk()
+    stems = {posixpath.splitext(path)[0] for path in everything if blob_name(path) in ("image", "audio")}
+    beside = {path for path in everything if path.endswith((".txt", ".json")) and posixpath.splitext(path)[0] in stems}
+    rows = tuple(path for path in everything if path not in beside and (not suffixes or path.lower().endswith(suffixes)))
+    return rows, frozenset(everything)
 
 
-@dataclass(frozen=True, slots=True)
-class CocoAnnotations:
-    """One row an image of a COCO JSON file: captions and boxes of it, and the image's bytes from `images` below the root."""
+def _sidecars(path: str, everything: Set[str]) -> list[str]:
+    if blob_name(path) not in ("image", "audio"):
+        return []
+    stem = posixpath.splitext(path)[0]
+    return [name for name in (f"{stem}.txt", f"{stem}.json") if name in everything]
 
-    root: str = field(metadata={"fingerprint": False})
-    path: str = ""
-    images: str = ""
-    licence: str = ""
-    rows_per_split: int = ROWS_PER_SPLIT
-    reasons: ClassVar = FILE_REASONS
 
-    def splits(self) -> list[Split]:
-        revision = Files(self.root).content_id(self.path)
-        rows = _load_coco(self.root, self.path, revision)
-        return [make_split(self.path, revision, start, stop, stop - start, 0) for start, stop in numbered(rows, self.rows_per_split)]
-
-    def read(self, split: Split) -> Iterator[Row | Reject]:
-        files = Files(self.root)
-        for row in _load_coco(self.root, split.path, split.revision)[split.start : split.stop]:
-            locator = f"image {row['image_id']}"
-            try:
-                blobs = {"image": files.read_media(posixpath.join(self.images, row["file_name"]))}
-            except Refused as refused:
-                yield make_reject(split, self.licence, locator, refused.reason.name, refused.detail)
-                continue
-            yield make_row(split, self.licence, locator, row, blobs)
+def _glance(files: Files, path: str) -> tuple[str, int]:
+    """(content id, size); fixed ones for what may not or cannot be read: it is refused when its row is read."""
+    try:
+        if files.is_local:
+            files.resolve_local(path)
+        return files.glance_id(path), files.size(path)
+    except NETWORK_ERRORS:
+        raise
+    except (OSError, Refused):
+        return "unreadable", 0

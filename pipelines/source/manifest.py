@@ -3,132 +3,189 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
 import json
-import posixpath
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, ClassVar
 
-from pipelines.source.files import FILE_REASONS, Files, read_media_fields
-from pipelines.source.split import BYTES_PER_SPLIT, ROWS_PER_SPLIT, Split, make_reject, make_row, make_split
+import pyarrow as pa
+
+from pipelines.source.files import MAX_FILE_BYTES, NETWORK_ERRORS, UNREADABLE_FILE, Files
+from pipelines.source.media import ROW_REASONS, Media, give_row, open_media
+from pipelines.source.split import (
+    BAD_JSON,
+    BYTES_PER_SPLIT,
+    MAX_NESTING,
+    NOT_UTF8,
+    ROWS_PER_SPLIT,
+    TRUNCATED_ARCHIVE,
+    Split,
+    check_positive,
+    make_reject,
+    make_split,
+)
 from schemas.identity import digest
-from schemas.outcome import Reason, Refused, Reject
+from schemas.outcome import Reason, Reject
 from schemas.records import Row
 
-BAD_JSON = Reason("bad_json", "The line is not a JSON object")
-NOT_UTF8 = Reason("not_utf8", "The line is not UTF-8")
 LINE_TOO_LONG = Reason("line_too_long", "The line is longer than a source is allowed to read")
-TRUNCATED_ARCHIVE = Reason("truncated_archive", "The compressed file or archive ends early or is damaged")
-SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson")
+COMPRESSED = (".gz", ".zst")
+SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.zst", ".ndjson.zst")
+DAMAGE = (EOFError, OSError, zlib.error, pa.ArrowInvalid)
 
 
 @dataclass(frozen=True, slots=True)
 class JsonlManifest:
-    """Lines of the JSONL files at `path` (a file, or a folder of them) below `root`; media relative to the manifest."""
+    """Lines of the JSONL files at `path` (a file, a glob, or all) below `root`; media beside the manifest, or in `media_root`."""
 
     root: str = field(metadata={"fingerprint": False})
     path: str = ""
     licence: str = ""
+    media_root: str = field(default="", metadata={"fingerprint": False})
     rows_per_split: int = ROWS_PER_SPLIT
     bytes_per_split: int = BYTES_PER_SPLIT
     max_line_bytes: int = 64 << 20
-    reasons: ClassVar = (BAD_JSON, NOT_UTF8, LINE_TOO_LONG, TRUNCATED_ARCHIVE, *FILE_REASONS)
+    max_file_bytes: int = MAX_FILE_BYTES
+    reasons: ClassVar[tuple[Reason, ...]] = (LINE_TOO_LONG, TRUNCATED_ARCHIVE, *ROW_REASONS)
+
+    def __post_init__(self) -> None:
+        check_positive(self, "rows_per_split", "bytes_per_split", "max_line_bytes", "max_file_bytes")
 
     def splits(self) -> list[Split]:
         files = Files(self.root)
-        paths = [self.path] if self.path else files.walk(SUFFIXES)
-        return [split for path in paths for split in self._splits_of(files, path)]
+        return [split for path in files.select(self.path, SUFFIXES) for split in self._splits_of(files, path)]
 
-    def _splits_of(self, files: Files, path: str) -> Iterator[Split]:
-        if path.endswith(".gz"):
-            size = files.size(path)
-            yield make_split(path, files.content_id(path), 0, size, -1, size)
-            return
+    def _splits_of(self, files: Files, path: str) -> list[Split]:
+        try:
+            if path.endswith(COMPRESSED):
+                size = files.size(path)
+                return [make_split(path, files.content_id(path), 0, size, -1, size)]
+            return list(self._cut(files, path))
+        except NETWORK_ERRORS:
+            raise
+        except OSError:  # one split, which is refused as a whole
+            return [make_split(path, digest("unreadable"), 0, 1, 1, 0)]
+
+    def _cut(self, files: Files, path: str) -> Iterator[Split]:
+        """Splits that end at line ends; their revision is the digest of their own bytes."""
         with files.open(path) as handle:
-            start, rows, at, pieces = 0, 0, 0, []
-            for line in _bounded_lines(handle, self.max_line_bytes):
-                pieces.append(digest(line.data) + str(line.length))
+            start, rows, first, at = 0, 0, 0, 0
+            seen = _Digest()
+            for line in _bounded_lines(handle, self.max_line_bytes, seen=seen):
                 at += line.length
                 rows += not line.is_blank
-                if rows >= self.rows_per_split or at - start >= self.bytes_per_split:
-                    yield make_split(path, digest(*pieces), start, at, rows, at - start)
-                    start, rows, pieces = at, 0, []
+                if rows and (rows >= self.rows_per_split or at - start >= self.bytes_per_split):
+                    yield make_split(path, seen.take(), start, at, rows, at - start, first)
+                    start, first, rows = at, first + rows, 0
             if rows:
-                yield make_split(path, digest(*pieces), start, at, rows, at - start)
+                yield make_split(path, seen.take(), start, at, rows, at - start, first)
 
     def read(self, split: Split) -> Iterator[Row | Reject]:
-        files = Files(self.root)
-        with files.open(split.path) as handle:
-            if split.path.endswith(".gz"):
-                yield from self._read_gzip(files, split, handle)
-            else:
-                handle.seek(split.start)
-                lines = _bounded_lines(handle, self.max_line_bytes, split.stop - split.start)
-                yield from self._rows(files, split, lines, split.start)
-
-    def _read_gzip(self, files: Files, split: Split, handle: IO[bytes]) -> Iterator[Row | Reject]:
-        seen = 0
+        media = open_media(self.root, self.media_root, split.path, self.max_file_bytes)
         try:
-            with gzip.open(handle) as text:
-                for item in self._rows(files, split, _bounded_lines(text, self.max_line_bytes), 0):
-                    seen += 1
-                    yield item
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            yield make_reject(split, self.licence, f"after row {seen}", TRUNCATED_ARCHIVE.name, str(error))
+            handle = Files(self.root).open(split.path)
+        except NETWORK_ERRORS:
+            raise
+        except OSError as error:
+            yield make_reject(split, self.licence, "byte 0", UNREADABLE_FILE.name, f"{error.strerror or error}")
+            return
+        with handle:
+            if split.path.endswith(COMPRESSED):
+                yield from self._read_compressed(media, split, handle)
+                return
+            handle.seek(split.start)
+            at = split.start
+            for line in _bounded_lines(handle, self.max_line_bytes, split.stop - split.start):
+                if not line.is_blank:
+                    yield self._row(media, split, line, f"byte {at}")
+                at += line.length
 
-    def _rows(self, files: Files, split: Split, lines: Iterator[_Line], at: int) -> Iterator[Row | Reject]:
-        for line in lines:
-            locator = f"byte {at}"
-            at += line.length
+    def _read_compressed(self, media: Media, split: Split, handle: IO[bytes]) -> Iterator[Row | Reject]:
+        """Locators count bytes of the text. The line that damage cuts is covered by the one reject for the damage."""
+        at = 0
+        lines = _bounded_lines(_decompressed(handle, split.path), self.max_line_bytes)
+        while True:
+            try:
+                line = next(lines, None)
+            except NETWORK_ERRORS:
+                raise
+            except DAMAGE as error:
+                yield make_reject(split, self.licence, f"byte {at}", TRUNCATED_ARCHIVE.name, f"{type(error).__name__}: {error}")
+                return
+            if line is None:
+                return
             if not line.is_blank:
-                yield self._row(files, split, line, locator)
+                yield self._row(media, split, line, f"byte {at}")
+            at += line.length
 
-    def _row(self, files: Files, split: Split, line: _Line, locator: str) -> Row | Reject:
-        if line.length > self.max_line_bytes:
-            return make_reject(split, self.licence, locator, LINE_TOO_LONG.name, f"{line.length} bytes, at most {self.max_line_bytes}")
+    def _row(self, media: Media, split: Split, line: _Line, locator: str) -> Row | Reject:
+        if line.is_long:
+            detail = f"{line.length} bytes, at most {self.max_line_bytes}"
+            return make_reject(split, self.licence, locator, LINE_TOO_LONG.name, detail)
         try:
-            text = line.data.decode("utf-8-sig")
+            fields = json.loads(line.data.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             return make_reject(split, self.licence, locator, NOT_UTF8.name, str(error))
-        try:
-            fields = json.loads(text)
-        except (ValueError, RecursionError) as error:
+        except RecursionError:
+            return make_reject(split, self.licence, locator, BAD_JSON.name, f"nested more than {MAX_NESTING} levels deep")
+        except ValueError as error:
             return make_reject(split, self.licence, locator, BAD_JSON.name, str(error))
         if not isinstance(fields, dict):
             return make_reject(split, self.licence, locator, BAD_JSON.name, f"a JSON {type(fields).__name__}, expected an object")
-        try:
-            blobs = read_media_fields(files, fields, posixpath.dirname(split.path))
-        except Refused as refused:
-            return make_reject(split, self.licence, locator, refused.reason.name, refused.detail)
-        return make_row(split, self.licence, locator, fields, blobs)
+        return give_row(split, self.licence, locator, fields, {}, media)
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """`data` is the line, but only the beginning of one that is too long; `length` counts all its bytes."""
+    """`data` is the line, but only the beginning of one that `is_long`; `length` counts all its bytes and its end."""
 
     data: bytes
     length: int
+    is_long: bool = False
 
     @property
     def is_blank(self) -> bool:
-        return self.length == len(self.data) and not self.data.strip()
+        return not self.is_long and not self.data.strip()
 
 
-def _bounded_lines(handle: Any, max_bytes: int, total: int | None = None) -> Iterator[_Line]:
-    """Lines up to `total` bytes; what exceeds `max_bytes` of a line is read and dropped."""
+class _Digest:
+    """A running digest of bytes; `take` gives it and starts anew."""
+
+    def __init__(self) -> None:
+        self.state = hashlib.blake2b(digest_size=16)
+
+    def take(self) -> str:
+        found, self.state = self.state.hexdigest(), hashlib.blake2b(digest_size=16)
+        return found
+
+
+def _bounded_lines(handle: Any, max_bytes: int, total: int | None = None, seen: _Digest | None = None) -> Iterator[_Line]:
+    """Lines up to `total` bytes; what exceeds `max_bytes` of a line is read and dropped. All bytes go into `seen`."""
     left = total
     while left is None or left > 0:
         data = handle.readline(max_bytes + 1)
         if not data:
             return
         length = len(data)
+        is_long = length > max_bytes and not data.endswith(b"\n")
+        if seen is not None:
+            seen.state.update(data)
         piece = data
-        while not piece.endswith(b"\n") and length > max_bytes:
+        while is_long and not piece.endswith(b"\n"):
             piece = handle.readline(1 << 20)
             if not piece:
                 break
+            if seen is not None:
+                seen.state.update(piece)
             length += len(piece)
         left = None if left is None else left - length
-        yield _Line(data if length == len(data) else data[:1024], length)
+        yield _Line(data[:1024] if is_long else data, length, is_long)
+
+
+def _decompressed(handle: IO[bytes], path: str) -> Any:
+    if path.endswith(".zst"):
+        return io.BufferedReader(pa.CompressedInputStream(handle, "zstd"))  # type: ignore[type-var]
+    return gzip.open(handle)

@@ -2,104 +2,184 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
+import decimal
 import json
-import posixpath
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.source.files import FILE_REASONS, UNREADABLE_FILE, Files, media_field, read_media_fields
-from pipelines.source.split import ROWS_PER_SPLIT, Split, make_reject, make_row, make_split
-from schemas.outcome import Refused, Reject
+from pipelines.source.files import MAX_FILE_BYTES, NETWORK_ERRORS, UNREADABLE_FILE, Files
+from pipelines.source.media import ROW_REASONS, Media, give_row, media_field, numbered_name, open_media
+from pipelines.source.split import BYTES_PER_SPLIT, NOT_UTF8, ROWS_PER_SPLIT, Split, check_positive, make_reject, make_split
+from schemas.identity import digest
+from schemas.outcome import Reason, Reject
 from schemas.records import Row
 
 BATCH_ROWS = 64
+MAX_PARTS_OF_A_GROUP = 16  # every part of a row group decodes the group from its start
 ARROW_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowSerializationError, OSError)
 
 
-def _table_rows(files: Files, split: Split, licence: str, batches: Iterator[pa.RecordBatch], first: int) -> Iterator[Row | Reject]:
-    """Rows `start` to `stop` of a split; structs of bytes and path, and binary columns, become blobs."""
-    number = first
-    for batch in batches:
-        if number + batch.num_rows <= split.start:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What turns batches of a split into rows."""
+
+    split: Split
+    licence: str
+    media: Media
+
+    def rows(self, batches: Iterator[pa.RecordBatch], number: int) -> Iterator[Row | Reject]:
+        """Rows `start` to `stop`; `number` is that of the first row of the first batch. Damage is one reject for the rest."""
+        stop = self.split.stop
+        while number < stop:
+            try:
+                batch = next(batches, None)
+            except NETWORK_ERRORS:
+                raise
+            except ARROW_ERRORS as error:
+                yield self.damaged(max(number, self.split.start), error)
+                return
+            if batch is None:
+                return
+            first = max(self.split.start - number, 0)
+            for at in range(first, min(stop - number, batch.num_rows)):
+                yield self._row(batch.slice(at, 1), number + at)
             number += batch.num_rows
-            continue
-        for values in batch.to_pylist():
-            if split.start <= number < split.stop:
-                yield _table_row(files, split, licence, values, number)
-            number += 1
-        if number >= split.stop:
-            return
+
+    def damaged(self, number: int, error: Exception) -> Reject:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        return make_reject(self.split, self.licence, f"row {number} and all after it", UNREADABLE_FILE.name, said)
+
+    def _row(self, batch: pa.RecordBatch, number: int) -> Row | Reject:
+        locator = f"row {number}"
+        try:
+            values = batch.to_pylist()[0]
+        except UnicodeDecodeError as error:
+            return make_reject(self.split, self.licence, locator, NOT_UTF8.name, str(error))
+        fields: dict[str, object] = {}
+        blobs: dict[str, bytes] = {}
+        for name, value in values.items():
+            kind = media_field(name) or ("image" if name == "images" else name)
+            items = value if isinstance(value, list) and value and all(_bytes_of(item) is not None for item in value) else None
+            if items is not None:
+                blobs |= {numbered_name(kind, at): _bytes_of(item) for at, item in enumerate(items)}  # type: ignore[misc]
+            elif _bytes_of(value) is not None:
+                blobs[kind] = _bytes_of(value)  # type: ignore[assignment]
+            else:
+                fields[name] = _json_value(value)
+        return give_row(self.split, self.licence, locator, fields, blobs, self.media)
 
 
-def _table_row(files: Files, split: Split, licence: str, values: dict[str, Any], number: int) -> Row | Reject:
-    fields: dict[str, object] = {}
-    blobs: dict[str, bytes] = {}
-    locator = f"row {number}"
-    for name, value in values.items():
-        kind = media_field(name) or name
-        if isinstance(value, dict) and set(value) == {"bytes", "path"}:
-            if value["bytes"] is not None:
-                blobs[kind] = value["bytes"]
-            elif value["path"]:
-                fields[name] = value["path"]
-        elif isinstance(value, bytes):
-            blobs[kind] = value
-        else:
-            fields[name] = value
-    try:
-        blobs |= read_media_fields(files, fields, posixpath.dirname(split.path))
-    except Refused as refused:
-        return make_reject(split, licence, locator, refused.reason.name, refused.detail)
-    return make_row(split, licence, locator, fields, blobs)
+def _bytes_of(value: Any) -> bytes | None:
+    """The bytes of a binary value, or of the `datasets` library's {"bytes": ..., "path": ...}."""
+    if isinstance(value, dict) and set(value) == {"bytes", "path"}:
+        value = value["bytes"]
+    return value if isinstance(value, bytes) else None
+
+
+def _json_value(value: Any) -> object:
+    """A column's value as JSON has it: times as ISO text, decimals as text, deeper bytes as base64, maps as lists of pairs."""
+    if isinstance(value, dict):
+        return {str(name): _json_value(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(item) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    return str(value) if isinstance(value, decimal.Decimal) else value
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetManifest:
-    """Rows of the Parquet files at `path` (a file, or a folder of them) below `root`."""
+    """Rows of the Parquet files at `path` (a file, a glob, or all) below `root`.
+
+    Splits end where row groups end as far as they can: small groups are joined, a large one is cut in at most 16 parts
+    whatever the bounds say, because Parquet has no way into the middle of a group.
+    """
 
     root: str = field(metadata={"fingerprint": False})
     path: str = ""
     licence: str = ""
+    media_root: str = field(default="", metadata={"fingerprint": False})
     rows_per_split: int = ROWS_PER_SPLIT
-    reasons: ClassVar = FILE_REASONS
+    bytes_per_split: int = BYTES_PER_SPLIT
+    max_file_bytes: int = MAX_FILE_BYTES
+    reasons: ClassVar[tuple[Reason, ...]] = ROW_REASONS
+
+    def __post_init__(self) -> None:
+        check_positive(self, "rows_per_split", "bytes_per_split", "max_file_bytes")
 
     def splits(self) -> list[Split]:
         files = Files(self.root)
-        found = []
-        for path in [self.path] if self.path else files.walk((".parquet",)):
-            revision, size = files.content_id(path), files.size(path)
-            try:
-                with files.open(path) as handle:
-                    rows = pq.ParquetFile(handle).metadata.num_rows
-            except ARROW_ERRORS:
-                rows = -1  # a damaged file is one split, which is refused as a whole
-            for start in range(0, max(rows, 1), self.rows_per_split):
-                stop = min(start + self.rows_per_split, rows) if rows >= 0 else 1
-                found.append(make_split(path, revision, start, stop, max(stop - start, 0), size // max(rows, 1) * (stop - start)))
-        return found
+        return [split for path in files.select(self.path, (".parquet",)) for split in self._splits_of(files, path)]
+
+    def _splits_of(self, files: Files, path: str) -> list[Split]:
+        try:
+            revision = files.content_id(path)
+        except NETWORK_ERRORS:
+            raise
+        except OSError:
+            return [make_split(path, digest("unreadable"), 0, 1, 1, 0)]
+        try:
+            with files.open(path) as handle:
+                metadata = pq.ParquetFile(handle).metadata
+                groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+                sizes = [(group.num_rows, group.total_byte_size) for group in groups]
+        except NETWORK_ERRORS:
+            raise
+        except ARROW_ERRORS:  # one split, which is refused as a whole
+            return [make_split(path, revision, 0, 1, 1, 0)]
+        cuts = _cut_groups(sizes, self.rows_per_split, self.bytes_per_split)
+        return [make_split(path, revision, start, stop, stop - start, size, start) for start, stop, size in cuts]
 
     def read(self, split: Split) -> Iterator[Row | Reject]:
         files = Files(self.root)
-        with files.open(split.path) as handle:
+        reader = _Reader(split, self.licence, open_media(self.root, self.media_root, split.path, self.max_file_bytes))
+        with ExitStack() as stack:
             try:
-                table = pq.ParquetFile(handle)
-                groups, first, at = [], 0, 0
-                for group in range(table.num_row_groups):
-                    rows = table.metadata.row_group(group).num_rows
-                    if at + rows > split.start and at < split.stop:
-                        first = at if not groups else first
-                        groups.append(group)
-                    at += rows
-                batches = table.iter_batches(BATCH_ROWS, groups) if groups else iter(())
-                yield from _table_rows(files, split, self.licence, batches, first)
+                table = pq.ParquetFile(stack.enter_context(files.open(split.path)))
+            except NETWORK_ERRORS:
+                raise
             except ARROW_ERRORS as error:
-                yield make_reject(
-                    split, self.licence, f"rows {split.start}..{split.stop}", UNREADABLE_FILE.name, str(error).splitlines()[0]
-                )
+                yield reader.damaged(split.start, error)
+                return
+            groups, first, at = [], 0, 0
+            for group in range(table.num_row_groups):
+                rows = table.metadata.row_group(group).num_rows
+                if at + rows > split.start and at < split.stop:
+                    first = first if groups else at
+                    groups.append(group)
+                at += rows
+            yield from reader.rows(iter(table.iter_batches(BATCH_ROWS, groups)) if groups else iter(()), first)
+
+
+def _cut_groups(sizes: list[tuple[int, int]], max_rows: int, max_bytes: int) -> Iterator[tuple[int, int, int]]:
+    """(start, stop, bytes) of splits over row groups of these (rows, bytes)."""
+    start, rows, size = 0, 0, 0
+    for group_rows, group_bytes in sizes:
+        if rows and (rows + group_rows > max_rows or size + group_bytes > max_bytes):
+            yield start, start + rows, size
+            start, rows, size = start + rows, 0, 0
+        if group_rows <= max_rows and group_bytes <= max_bytes:
+            rows, size = rows + group_rows, size + group_bytes
+            continue
+        step = min(max_rows, max(group_rows * max_bytes // max(group_bytes, 1), 1))
+        step = max(step, -(-group_rows // MAX_PARTS_OF_A_GROUP))
+        for at in range(0, group_rows, step):
+            part = min(step, group_rows - at)
+            yield start + at, start + at + part, group_bytes * part // group_rows
+        start += group_rows
+    if rows:
+        yield start, start + rows, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,38 +188,61 @@ class DatasetsDir:
 
     root: str = field(metadata={"fingerprint": False})
     licence: str = ""
+    media_root: str = field(default="", metadata={"fingerprint": False})
     rows_per_split: int = ROWS_PER_SPLIT
-    reasons: ClassVar = FILE_REASONS
+    max_file_bytes: int = MAX_FILE_BYTES
+    reasons: ClassVar[tuple[Reason, ...]] = ROW_REASONS
+
+    def __post_init__(self) -> None:
+        check_positive(self, "rows_per_split", "max_file_bytes")
 
     def _paths(self, files: Files) -> list[str]:
+        """Raises ValueError when state.json is there and names no files."""
         try:
             with files.open("state.json") as handle:
-                return [entry["filename"] for entry in json.load(handle)["_data_files"]]
+                return [str(entry["filename"]) for entry in json.load(handle)["_data_files"]]
         except FileNotFoundError:
             return files.walk((".arrow",))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.root}/state.json does not list the files of a dataset: {error!r}; save the dataset again") from error
 
     def splits(self) -> list[Split]:
         files = Files(self.root)
-        found = []
-        for path in self._paths(files):
+        return [split for path in self._paths(files) for split in self._splits_of(files, path)]
+
+    def _splits_of(self, files: Files, path: str) -> Iterator[Split]:
+        """Local files are mapped, so that counting rows reads the batches' headers only. Damage is a split of its own."""
+        rows, size, is_damaged, revision = 0, 0, False, digest("unreadable")
+        try:
             revision, size = files.content_id(path), files.size(path)
-            try:
-                with files.open(path) as handle, pa.ipc.open_stream(handle) as reader:
-                    rows = sum(batch.num_rows for batch in reader)
-            except ARROW_ERRORS:
-                rows = 1  # a damaged file is one split, which is refused as a whole
-            for start in range(0, rows, self.rows_per_split):
-                stop = min(start + self.rows_per_split, rows)
-                found.append(make_split(path, revision, start, stop, stop - start, size // max(rows, 1) * (stop - start)))
-        return found
+            with ExitStack() as stack:
+                for batch in _open_stream(stack, files, path):
+                    rows += batch.num_rows
+        except NETWORK_ERRORS:
+            raise
+        except ARROW_ERRORS:
+            is_damaged = True
+        for start in range(0, rows, self.rows_per_split):
+            stop = min(start + self.rows_per_split, rows)
+            yield make_split(path, revision, start, stop, stop - start, size * (stop - start) // rows, start)
+        if is_damaged:
+            yield make_split(path, revision, rows, rows + 1, 1, 0, rows)
 
     def read(self, split: Split) -> Iterator[Row | Reject]:
         files = Files(self.root)
-        with files.open(split.path) as handle:
+        reader = _Reader(split, self.licence, open_media(self.root, self.media_root, split.path, self.max_file_bytes))
+        with ExitStack() as stack:
             try:
-                with pa.ipc.open_stream(handle) as reader:
-                    yield from _table_rows(files, split, self.licence, iter(reader), 0)
+                batches = iter(_open_stream(stack, files, split.path))
+            except NETWORK_ERRORS:
+                raise
             except ARROW_ERRORS as error:
-                yield make_reject(
-                    split, self.licence, f"rows {split.start}..{split.stop}", UNREADABLE_FILE.name, str(error).splitlines()[0]
-                )
+                yield reader.damaged(split.start, error)
+                return
+            yield from reader.rows(batches, 0)
+
+
+def _open_stream(stack: ExitStack, files: Files, path: str) -> pa.ipc.RecordBatchStreamReader:
+    handle = stack.enter_context(files.open(path))  # also refuses what is no regular file
+    source = stack.enter_context(pa.memory_map(str(files.local_root / path))) if files.is_local else handle
+    return stack.enter_context(pa.ipc.open_stream(source))

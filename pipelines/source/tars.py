@@ -10,66 +10,128 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from pipelines.source.files import Files
-from pipelines.source.folders import blob_name
-from pipelines.source.manifest import BAD_JSON, TRUNCATED_ARCHIVE
-from pipelines.source.split import Split, make_reject, make_row, make_split
+from pipelines.source.files import NETWORK_ERRORS, UNREADABLE_FILE, Files
+from pipelines.source.media import blob_name, give_row, numbered_name
+from pipelines.source.split import BAD_JSON, NOT_UTF8, TRUNCATED_ARCHIVE, Split, make_reject, make_split, printable
+from schemas.identity import digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Row
 
 UNSAFE_MEMBER = Reason("unsafe_member", "The archive member's path is absolute or leaves its folder")
 LINK_MEMBER = Reason("link_member", "The archive member is a link; links are not followed")
 SPECIAL_MEMBER = Reason("special_member", "The archive member is a device or a pipe")
-MEMBER_TOO_LARGE = Reason("member_too_large", "The archive member is larger than a source is allowed to read")
-TAR_ERRORS = (tarfile.TarError, EOFError, zlib.error, OSError)
+MEMBER_TOO_LARGE = Reason("member_too_large", "The archive member, or its row's together, is larger than a source is allowed to read")
+TAR_ERRORS = (tarfile.TarError, EOFError, zlib.error, OSError, ValueError)  # ValueError: numbers in extended headers
 MAX_MEMBER_BYTES = 1 << 30
+MAX_ROW_BYTES = 2 << 30
+MAX_HEADER_BYTES = 1 << 20
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_LONG_HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 
 
 @dataclass(frozen=True, slots=True)
 class WebDatasetTar:
-    """Rows of the tars at `path` (a file, or a folder of them) below `root`; one split a tar, read as a stream."""
+    """Rows of the tars at `path` (a file, a glob, or all) below `root`; one split a tar, read as a stream.
+
+    A row is refused as a whole when one of its members is: half a row would look like a row.
+    """
 
     root: str = field(metadata={"fingerprint": False})
     path: str = ""
     licence: str = ""
     max_member_bytes: int = MAX_MEMBER_BYTES
-    reasons: ClassVar = (UNSAFE_MEMBER, LINK_MEMBER, SPECIAL_MEMBER, MEMBER_TOO_LARGE, TRUNCATED_ARCHIVE, BAD_JSON)
+    max_row_bytes: int = MAX_ROW_BYTES
+    reasons: ClassVar[tuple[Reason, ...]] = (
+        UNSAFE_MEMBER,
+        LINK_MEMBER,
+        SPECIAL_MEMBER,
+        MEMBER_TOO_LARGE,
+        TRUNCATED_ARCHIVE,
+        UNREADABLE_FILE,
+        BAD_JSON,
+        NOT_UTF8,
+    )
 
     def splits(self) -> list[Split]:
         files = Files(self.root)
-        paths = [self.path] if self.path else files.walk((".tar", ".tar.gz", ".tgz"))
-        return [make_split(path, files.content_id(path), 0, files.size(path), -1, files.size(path)) for path in paths]
+        return [self._split(files, path) for path in files.select(self.path, SUFFIXES)]
+
+    def _split(self, files: Files, path: str) -> Split:
+        try:
+            size = files.size(path)
+            return make_split(path, files.content_id(path), 0, size, -1, size)
+        except NETWORK_ERRORS:
+            raise
+        except OSError:  # one split, which is refused as a whole
+            return make_split(path, digest("unreadable"), 0, 1, 1, 0)
 
     def read(self, split: Split) -> Iterator[Row | Reject]:
-        with Files(self.root).open(split.path) as handle:
-            group: _Group | None = None
-            at = 0
+        try:
+            handle = Files(self.root).open(split.path)
+        except NETWORK_ERRORS:
+            raise
+        except OSError as error:
+            yield make_reject(split, self.licence, "byte 0", UNREADABLE_FILE.name, f"{error.strerror or error}")
+            return
+        with handle:
+            yield from self._read_archive(split, handle)
+
+    def _read_archive(self, split: Split, handle: Any) -> Iterator[Row | Reject]:
+        group: _Group | None = None
+        members = self._members(handle)
+        at = 0
+        while True:
             try:
-                with tarfile.open(fileobj=handle, mode="r|*") as archive:
-                    for member in archive:
-                        at = member.offset
-                        name, dot, extension = _split_name(member.name)
-                        refused = self._refuse(member)
-                        if refused is not None:
-                            yield make_reject(split, self.licence, _where(member), *refused)
-                            continue
-                        if member.isdir():
-                            continue
-                        if group is not None and group.name != name:
-                            yield group.row(split, self.licence)
-                            group = None
-                        group = group or _Group(name, _where(member), {}, {})
-                        stream = archive.extractfile(member)
-                        data = stream.read() if stream is not None else b""
-                        if len(data) != member.size:
-                            raise EOFError(f"member {member.name} announces {member.size} bytes, {len(data)} are there")
-                        group.add(extension if dot else "", data)
+                member, data, refused = next(members)
+            except StopIteration:
+                break
+            except NETWORK_ERRORS:
+                raise
             except TAR_ERRORS as error:
-                where = f"byte {at}" + (f", in row {group.name}" if group else "")
+                where = f"byte {group.at if group else at}" + (f", in row {group.name}" if group else "")
                 yield make_reject(split, self.licence, where, TRUNCATED_ARCHIVE.name, f"{type(error).__name__}: {error}")
                 return
-            if group is not None:
+            at = member.offset
+            name, extension = _split_name(member.name)
+            if group is not None and (group.name != name or extension in group.extensions):
                 yield group.row(split, self.licence)
+                group = None
+            group = group or _Group(name, member.offset, _where(member))
+            group.num_bytes += len(data)
+            if group.num_bytes > self.max_row_bytes and refused is None:
+                refused = MEMBER_TOO_LARGE.name, f"the row {name!r} has more than {self.max_row_bytes} bytes"
+            if refused is not None:
+                group.refuse(_where(member), *refused)
+            else:
+                group.add(member, extension, data)
+        if group is not None:
+            yield group.row(split, self.licence)
+
+    def _members(self, handle: Any) -> Iterator[tuple[tarfile.TarInfo, bytes, tuple[str, str] | None]]:
+        """Members in order, with their bytes, or why they are refused (their bytes are then passed over).
+
+        Raises:
+            EOFError: the archive has no end mark, or more follows it. tarfile itself takes any damage after the first
+                member for the end, and drops the rest without a word.
+        """
+        with tarfile.open(fileobj=handle, mode="r|*", tarinfo=_Header) as archive:
+            for member in archive:
+                refused = self._refuse(member)
+                if refused is not None or member.isdir():
+                    if refused is not None:
+                        yield member, b"", refused
+                    continue
+                stream = archive.extractfile(member)
+                data = stream.read() if stream is not None else b""
+                if len(data) != member.size:
+                    raise EOFError(f"member {member.name!r} announces {member.size} bytes, {len(data)} are there")
+                yield member, data, None
+                archive.members.clear()  # it would keep the header of every member
+            if not getattr(archive, "is_ended", False):
+                raise EOFError("the archive has no end mark; it is cut or damaged here")
+            while block := archive.fileobj.read(1 << 16):  # type: ignore[union-attr]
+                if block.count(0) != len(block):
+                    raise EOFError("data follows the archive's end mark")
 
     def _refuse(self, member: tarfile.TarInfo) -> tuple[str, str] | None:
         if member.name.startswith("/") or ".." in member.name.split("/"):
@@ -83,42 +145,82 @@ class WebDatasetTar:
         return None
 
 
+class _Header(tarfile.TarInfo):
+    """A header that is read with suspicion, and that tells the archive when the end mark was met."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> Any:
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0 or (header.type in _LONG_HEADERS and header.size > MAX_HEADER_BYTES):
+            raise tarfile.ReadError(f"a header of type {header.type!r} announces {header.size} bytes")
+        return header
+
+    @classmethod
+    def fromtarfile(cls, archive: Any) -> Any:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.HeaderError as error:
+            archive.is_ended = type(error).__name__ == "EOFHeaderError"
+            raise
+
+
 def _where(member: tarfile.TarInfo) -> str:
-    return f"{member.name} at byte {member.offset}"
+    return f"member {member.name} at byte {member.offset}"
 
 
-def _split_name(path: str) -> tuple[str, str, str]:
+def _split_name(path: str) -> tuple[str, str]:
     """WebDataset's rule: the key is the folder and the basename up to its first dot."""
     folder, base = posixpath.split(path)
-    stem, dot, extension = base.partition(".")
-    return posixpath.join(folder, stem), dot, extension.lower()
+    stem, _, extension = base.partition(".")
+    return printable(posixpath.join(folder, stem)), extension.lower()
 
 
-@dataclass
 class _Group:
-    name: str
-    locator: str
-    fields: dict[str, Any]
-    blobs: dict[str, bytes]
-    problem: str = ""
+    """The members of one row, as they come."""
 
-    def add(self, extension: str, data: bytes) -> None:
-        if extension == "txt":
-            self.fields["text"] = data.decode("utf-8", "replace").strip()
-        elif extension == "cls":
-            text = data.decode("utf-8", "replace").strip()
-            self.fields["label"] = int(text) if text.lstrip("-").isdigit() else text
-        elif extension == "json":
-            try:
-                found = json.loads(data)
-                self.fields |= found if isinstance(found, dict) else {"json": found}
-            except ValueError as error:
-                self.problem = f"{self.name}.json: {error}"
-        else:
+    def __init__(self, name: str, at: int, locator: str) -> None:
+        self.name, self.at, self.locator = name, at, locator
+        self.num_bytes = 0
+        self.extensions: set[str] = set()
+        self.fields: dict[str, Any] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.counts: dict[str, int] = {}
+        self.problem: tuple[str, str, str] | None = None
+
+    def refuse(self, locator: str, reason: str, detail: str) -> None:
+        """The first problem is the one that is reported; what was read is let go."""
+        self.problem = self.problem or (locator, reason, detail)
+        self.blobs.clear()
+
+    def add(self, member: tarfile.TarInfo, extension: str, data: bytes) -> None:
+        self.extensions.add(extension)
+        if self.problem is not None:
+            return
+        if extension not in ("txt", "cls", "json"):
             kind = blob_name(f"x.{extension}")
-            self.blobs[extension if kind == "file" else kind] = data
+            kind = printable(extension) or "file" if kind in ("file", "text") else kind
+            number = self.counts.get(kind, 0)
+            self.counts[kind] = number + 1
+            self.blobs[numbered_name(kind, number)] = data
+            return
+        try:
+            self._add_text(extension, data.decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            self.refuse(_where(member), NOT_UTF8.name, str(error))
+        except (ValueError, RecursionError) as error:
+            self.refuse(_where(member), BAD_JSON.name, str(error))
+
+    def _add_text(self, extension: str, text: str) -> None:
+        if extension == "txt":
+            self.fields["text"] = text.strip()
+        elif extension == "cls":
+            self.fields["label"] = int(text)
+        else:
+            found = json.loads(text)
+            self.fields |= found if isinstance(found, dict) else {"json": found}
 
     def row(self, split: Split, licence: str) -> Row | Reject:
-        if self.problem:
-            return make_reject(split, licence, self.locator, BAD_JSON.name, self.problem)
-        return make_row(split, licence, self.locator, {"__key__": self.name, **self.fields}, self.blobs)
+        if self.problem is not None:
+            locator, reason, detail = self.problem
+            return make_reject(split, licence, locator, reason, detail)
+        return give_row(split, licence, self.locator, {"__key__": self.name, **self.fields}, self.blobs)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
 from processors.audio.decode import DECODE_REASONS, DecodedAudio, decode_audio
-from processors.audio.log_mel import NOT_FINITE, TOO_FEW_SAMPLES, log_mel, num_audio_tokens
+from processors.audio.log_mel import LOG_MEL_REASONS, log_mel, num_audio_tokens
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import SAMPLE_RATE_HZ, Audio
 from schemas.records import Conversation, audios_of, map_parts, with_facts
 
-DURATION = Fact("audio.duration_s", float, "Seconds of audio, all clips of the row together")
+DURATION = Fact("audio.duration_s", float, "Seconds of audio (16 kHz samples), all clips of the row together")
 SOURCE_RATE = Fact("audio.source_rate_hz", int, "Sample rate of the (first) source file")
-SOURCE_CHANNELS = Fact("audio.source_channels", int, "Channels of the (first) source file")
+NUM_CHANNELS = Fact("audio.num_channels", int, "Channels of the (first) source file")
 PEAK = Fact("audio.peak", float, "Largest absolute sample; 1.0 is full scale")
 NUM_FRAMES = Fact("audio.num_frames", int, "Log-Mel frames (10 ms each), all clips of the row together")
 
@@ -33,8 +31,8 @@ class DecodeAudio:
     takes: ClassVar = (Conversation,)
     gives: ClassVar = None
     reads: ClassVar = ()
-    writes: ClassVar = (DURATION, SOURCE_RATE, SOURCE_CHANNELS, PEAK)
-    reasons: ClassVar = (*DECODE_REASONS, NOT_FINITE)
+    writes: ClassVar = (DURATION, SOURCE_RATE, NUM_CHANNELS, PEAK)
+    reasons: ClassVar = DECODE_REASONS
     version: ClassVar = 1
 
     def __call__(self, record: Conversation) -> Conversation | Reject:
@@ -44,8 +42,6 @@ class DecodeAudio:
             if audio.source is None or audio.samples is not None:
                 return audio
             clip = decode_audio(audio.source, offset_s=audio.offset_s, duration_s=audio.duration_s, max_seconds=self.max_seconds)
-            if not np.isfinite(clip.samples).all():
-                raise Refused(NOT_FINITE, "the audio holds NaN or infinite samples")
             decoded.append(clip)
             return replace(audio, samples=clip.samples, source=audio.source if self.keep_source else None)
 
@@ -56,11 +52,11 @@ class DecodeAudio:
         if not decoded:
             return record
         num_samples = sum(len(clip.samples) for clip in decoded)
-        peak = max((float(np.abs(clip.samples).max()) for clip in decoded if len(clip.samples)), default=0.0)
+        peak = max(float(max(clip.samples.max(), -clip.samples.min())) for clip in decoded)
         facts = {
             DURATION.name: num_samples / SAMPLE_RATE_HZ,
             SOURCE_RATE.name: decoded[0].source_rate_hz,
-            SOURCE_CHANNELS.name: decoded[0].num_channels,
+            NUM_CHANNELS.name: decoded[0].num_channels,
             PEAK.name: peak,
         }
         return with_facts(record, facts)
@@ -98,7 +94,7 @@ class LogMel:
     gives: ClassVar = None
     reads: ClassVar = ()
     writes: ClassVar = (NUM_FRAMES,)
-    reasons: ClassVar = (TOO_FEW_SAMPLES, NOT_FINITE)
+    reasons: ClassVar = LOG_MEL_REASONS
     version: ClassVar = 1
 
     def __call__(self, record: Conversation) -> Conversation | Reject:

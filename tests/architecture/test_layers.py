@@ -10,7 +10,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "processors", "pipelines", "model")
-MAY_IMPORT = {"schemas": {"schemas"}, "processors": {"schemas", "processors"}, "pipelines": set(PACKAGES) - {"model"}, "model": {"schemas", "model"}}
+MAY_IMPORT = {
+    "schemas": {"schemas"},
+    "processors": {"schemas", "processors"},
+    "pipelines": set(PACKAGES) - {"model"},
+    "model": {"schemas", "model"},
+}
 MODALITIES = ("text", "image", "audio", "speech")
 FILES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 

@@ -67,7 +67,9 @@ def main() -> None:
         work = result.seconds - started
         print(f"{rows} clips of {SECONDS} s in {len(splits)} splits, {WORKERS} workers")
         print(f"  plain Pool {plain:6.1f} s; build on Ray {result.seconds:6.1f} s, of which Ray's start {started:.1f} s")
-        print(f"  work on Ray takes {work / plain:.3f} x the plain Pool ({NUM_CLIPS * SECONDS / 3600 / (work * WORKERS / 3600):.0f} h of audio a core-hour)")
+        print(
+            f"  work on Ray takes {work / plain:.3f} x the plain Pool ({NUM_CLIPS * SECONDS / 3600 / (work * WORKERS / 3600):.0f} h of audio a core-hour)"
+        )
 
 
 if __name__ == "__main__":

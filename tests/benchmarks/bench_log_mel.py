@@ -43,4 +43,6 @@ def main() -> None:
     print(f"{SECONDS} s clip, one thread, median of {ROUNDS} rounds")
     for name, value in median.items():
         print(f"  {name:18} {value * 1e3:8.2f} ms   {SECONDS / value:8.0f} x real time")
-    print(f"  ours is {median['transformers'] / median['ours']:.2f} x transformers, and takes {median['ours'] / median['bare float64 FFT']:.2f} x the bare FFT")
+    print(
+        f"  ours is {median['transformers'] / median['ours']:.2f} x transformers, and takes {median['ours'] / median['bare float64 FFT']:.2f} x the bare FFT"
+    )

@@ -60,7 +60,12 @@ BREAKS = {
     "a batch out of order": (lambda p: batched(p, 3), lambda rs: rs[::-1], ConservationError, "does not descend"),
     "a lost member": (lambda p: gather(p, NUMBER), lambda rs: [], ConservationError, "exactly one Reject"),
     "a doubled refusal": (lambda p: gather(p, NUMBER), lambda rs: [Reject(rs[0].key, "odd")] * 2, ConservationError, "exactly one Reject"),
-    "kept and refused": (lambda p: gather(p, NUMBER), lambda rs: [rs[0], Reject(rs[0].key, "odd")], ConservationError, "exactly one Reject"),
+    "kept and refused": (
+        lambda p: gather(p, NUMBER),
+        lambda rs: [rs[0], Reject(rs[0].key, "odd")],
+        ConservationError,
+        "exactly one Reject",
+    ),
 }
 
 

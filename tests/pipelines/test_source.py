@@ -39,9 +39,14 @@ def reasons(items: list[Row | Reject]) -> list[str]:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    texts=st.lists(st.sampled_from(["a", "b", "é" * 40, ""]), max_size=30), rows=st.integers(1, 9), size=st.integers(1, 300), end=st.sampled_from(["\n", "\r\n"])
+    texts=st.lists(st.sampled_from(["a", "b", "é" * 40, ""]), max_size=30),
+    rows=st.integers(1, 9),
+    size=st.integers(1, 300),
+    end=st.sampled_from(["\n", "\r\n"]),
 )
-def test_every_line_once_for_any_split_size(tmp_path_factory: pytest.TempPathFactory, texts: list[str], rows: int, size: int, end: str) -> None:
+def test_every_line_once_for_any_split_size(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], rows: int, size: int, end: str
+) -> None:
     folder = tmp_path_factory.mktemp("lines")
     (folder / "m.jsonl").write_bytes(end.join(json.dumps({"text": text}) if text else "" for text in texts).encode())
     source = JsonlManifest(str(folder), "m.jsonl", rows_per_split=rows, bytes_per_split=size)
@@ -54,7 +59,9 @@ def test_ids_follow_content_and_not_the_place(tmp_path: Path) -> None:
     ids = []
     for folder in ("a", "b", "c"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "m.jsonl").write_text('{"text": "one"}\n{"text": "two"}\n' if folder != "c" else '{"text": "one"}\n{"text": "2"}\n')
+        (tmp_path / folder / "m.jsonl").write_text(
+            '{"text": "one"}\n{"text": "two"}\n' if folder != "c" else '{"text": "one"}\n{"text": "2"}\n'
+        )
         source = open_source(str(tmp_path / folder / "m.jsonl"))
         ids.append(([split.id for split in source.splits()], [row.key for row in read(source)]))
     assert ids[0] == ids[1]
@@ -64,7 +71,15 @@ def test_ids_follow_content_and_not_the_place(tmp_path: Path) -> None:
 
 
 def test_bad_lines_are_refused_one_by_one(tmp_path: Path) -> None:
-    lines = [b'{"text": "good"}', b"not json", b"[1]", b'{"text": "\xe9"}', b'{"text": "' + b"x" * 5_000 + b'"}', b"[" * 100_000, b'{"text": "good"}']
+    lines = [
+        b'{"text": "good"}',
+        b"not json",
+        b"[1]",
+        b'{"text": "\xe9"}',
+        b'{"text": "' + b"x" * 5_000 + b'"}',
+        b"[" * 100_000,
+        b'{"text": "good"}',
+    ]
     (tmp_path / "m.jsonl").write_bytes(b"\xef\xbb\xbf" + b"\n".join(lines))
     found = read(JsonlManifest(str(tmp_path), "m.jsonl", max_line_bytes=4_000))
     assert reasons(found) == ["row", "bad_json", "bad_json", "not_utf8", "line_too_long", "line_too_long", "row"]
@@ -93,7 +108,18 @@ def test_media_that_leave_the_folder_or_are_no_files(tmp_path: Path) -> None:
     (root / "in.wav").symlink_to(root / "good.wav")
     (root / "folder.wav").mkdir()
     os.mkfifo(root / "pipe.wav")
-    names = ["good.wav", "in.wav", str(root / "good.wav"), "../secret.wav", "out.wav", "/etc/passwd", "folder.wav", "pipe.wav", "none.wav", "a\0b"]
+    names = [
+        "good.wav",
+        "in.wav",
+        str(root / "good.wav"),
+        "../secret.wav",
+        "out.wav",
+        "/etc/passwd",
+        "folder.wav",
+        "pipe.wav",
+        "none.wav",
+        "a\0b",
+    ]
     (root / "m.jsonl").write_text("\n".join(json.dumps({"audio_filepath": name}) for name in names))
     found = read(open_source(str(root / "m.jsonl")))
     assert reasons(found) == ["row"] * 3 + ["outside_root"] * 3 + ["not_a_file"] * 2 + ["missing_file"] * 2
@@ -138,7 +164,20 @@ def test_a_hostile_tar(tmp_path: Path) -> None:
     )
     found = read(WebDatasetTar(str(tmp_path), "t.tar", max_member_bytes=50))
     counted = sorted(reasons(found))
-    assert counted == sorted(["row", "unsafe_member", "unsafe_member", "link_member", "link_member", "special_member", "special_member", "member_too_large", "bad_json", "row"])
+    assert counted == sorted(
+        [
+            "row",
+            "unsafe_member",
+            "unsafe_member",
+            "link_member",
+            "link_member",
+            "special_member",
+            "special_member",
+            "member_too_large",
+            "bad_json",
+            "row",
+        ]
+    )
     rows = [item for item in found if isinstance(item, Row)]
     assert (rows[0].fields["text"], rows[0].blobs["image"]) == ("a caption", b"picture")
     assert (rows[1].fields["caption"], rows[1].fields["label"]) == ("last", 7)

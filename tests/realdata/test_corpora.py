@@ -60,7 +60,14 @@ def test_image_text_over_every_odd_file(realdata: Path, tmp_path: Path, capfd: p
         refused[json.loads(manifest[at:].split(b"\n", 1)[0])["file"].split("/")[-1]] = reject["reason"]
     for name, fact in facts.items():
         if not fact["loads"]:
-            assert refused.get(name) in {"not_an_image", "corrupt_image", "truncated_image", "too_many_pixels", "format_not_allowed", "empty_file"}, name
+            assert refused.get(name) in {
+                "not_an_image",
+                "corrupt_image",
+                "truncated_image",
+                "too_many_pixels",
+                "format_not_allowed",
+                "empty_file",
+            }, name
         elif name in refused:
             told = refused[name]
             expected = "format_not_allowed" if fact["format"] in REFUSED_FORMATS else "extreme_aspect"

@@ -40,7 +40,14 @@ def refused(data: bytes, **options: float) -> str:
 
 @pytest.mark.parametrize(
     ("format", "subtype", "tolerance"),
-    [("WAV", "PCM_U8", 0.01), ("WAV", "PCM_16", 4e-5), ("WAV", "PCM_24", 1e-6), ("WAV", "PCM_32", 1e-6), ("WAV", "FLOAT", 0), ("WAV", "DOUBLE", 1e-7)]
+    [
+        ("WAV", "PCM_U8", 0.01),
+        ("WAV", "PCM_16", 4e-5),
+        ("WAV", "PCM_24", 1e-6),
+        ("WAV", "PCM_32", 1e-6),
+        ("WAV", "FLOAT", 0),
+        ("WAV", "DOUBLE", 1e-7),
+    ]
     + [("FLAC", "PCM_16", 4e-5), ("FLAC", "PCM_24", 1e-6), ("AIFF", "PCM_16", 4e-5), ("NIST", "PCM_16", 4e-5)],
 )
 def test_lossless_formats_agree(format: str, subtype: str, tolerance: float) -> None:

@@ -1,0 +1,111 @@
+"""Which media files a row names, and their bytes."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pipelines.source.files import FILE_REASONS, MAX_FILE_BYTES, Files
+from pipelines.source.split import BAD_JSON, NOT_UTF8, Split, make_reject, make_row
+from schemas.outcome import Refused, Reject
+from schemas.records import Row
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm", ".pgm", ".ico", ".tga")
+AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".sph", ".aiff")
+TEXT_SUFFIXES = (".txt", ".html", ".htm", ".md")
+AUDIO_FIELDS = ("audio_filepath", "audio", "audio_path")
+IMAGE_FIELDS = ("image", "image_path", "image_filepath")
+ROW_REASONS = (*FILE_REASONS, BAD_JSON, NOT_UTF8)
+
+
+def blob_name(path: str) -> str:
+    """The blob that a file becomes, by its ending."""
+    lower = path.lower()
+    for name, suffixes in (("image", IMAGE_SUFFIXES), ("audio", AUDIO_SUFFIXES), ("text", TEXT_SUFFIXES)):
+        if lower.endswith(suffixes):
+            return name
+    return "file"
+
+
+def media_field(name: str) -> str | None:
+    """Whether a manifest's field names a media file, and of which kind."""
+    if name in AUDIO_FIELDS:
+        return "audio"
+    return "image" if name in (*IMAGE_FIELDS, "file_name") else None
+
+
+def numbered_name(kind: str, number: int) -> str:
+    """image, image.1, image.2, ..."""
+    return kind if number == 0 else f"{kind}.{number}"
+
+
+def named_files(fields: Mapping[str, object]) -> dict[str, str]:
+    """Paths of the media files that fields name, by blob. Of several fields for one blob the first in the lists above counts.
+
+    `file_name` is audio when it ends like audio, else an image. `images` is a list; an `image` beside it that it does not
+    start with stands before it.
+    """
+    found: dict[str, str] = {}
+    for kind, names in (("audio", AUDIO_FIELDS), ("image", IMAGE_FIELDS)):
+        for name in names:
+            path = _path_of(fields.get(name))
+            if path:
+                found.setdefault(kind, path)
+    path = _path_of(fields.get("file_name"))
+    if path:
+        found.setdefault("audio" if blob_name(path) == "audio" else "image", path)
+    listed = fields.get("images")
+    paths = [path for path in map(_path_of, listed) if path] if isinstance(listed, list) else []
+    if paths and found.get("image", paths[0]) != paths[0]:
+        paths.insert(0, found["image"])
+    return found | {numbered_name("image", number): path for number, path in enumerate(paths)}
+
+
+def _path_of(value: object) -> str:
+    """A path, given as text or as the `datasets` library's {"path": ...}."""
+    if isinstance(value, dict):
+        value = value.get("path")
+    return value if isinstance(value, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Reads what rows name: relative to `folder` below the root of `files`, and never from outside that root."""
+
+    files: Files
+    folder: str = ""
+    max_file_bytes: int = MAX_FILE_BYTES
+
+    def read(self, path: str) -> bytes:
+        """Raises: Refused with one of FILE_REASONS."""
+        absolute = posixpath.isabs(path) or "://" in path
+        return self.files.read_media(path if absolute else posixpath.join(self.folder, path), self.max_file_bytes)
+
+
+def open_media(root: str, media_root: str, path: str, max_file_bytes: int) -> Media:
+    """Media of the manifest at `path`: beside it, or in `media_root` (a place, or a folder relative to `root`) when given."""
+    if not media_root:
+        return Media(Files(root), posixpath.dirname(path), max_file_bytes)
+    whole = media_root if posixpath.isabs(media_root) or "://" in media_root else posixpath.join(root, media_root)
+    return Media(Files(whole), "", max_file_bytes)
+
+
+def give_row(
+    split: Split,
+    licence: str,
+    locator: str,
+    fields: dict[str, object],
+    blobs: Mapping[str, bytes],
+    media: Media | None = None,
+    place: str | None = None,
+) -> Row | Reject:
+    """The row with the media that it names beside those it has, or the reject that says why not."""
+    try:
+        row = make_row(split, licence, locator, fields, dict(blobs), place)
+        if media is not None:
+            read = {name: media.read(path) for name, path in named_files(fields).items() if name not in blobs}
+            return replace(row, blobs={**row.blobs, **read})
+        return row
+    except Refused as refused:
+        return make_reject(split, licence, locator, refused.reason.name, refused.detail, place)
