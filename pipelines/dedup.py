@@ -8,6 +8,7 @@ worked on in passes by digest prefix; a pass holds its share of (digest, key) pa
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, Record
-from schemas.shard import write_replacing
+from schemas.shard import TEMPORARY_PREFIX, remove_files, write_replacing
 
 DUPLICATE = Reason("duplicate", "Another record has the same content and stays instead")
 DOCUMENTS_PER_PASS = 20_000_000
@@ -42,11 +43,12 @@ def find_duplicates(corpus: Corpus, fact: Fact, into: Path) -> Path:
 
     The file `<into>/duplicates-<digest of its content>.arrow` is an Arrow IPC stream; equal corpora give equal files.
     """
+    remove_files([left for left in into.glob(f"{TEMPORARY_PREFIX}*duplicates-*")])  # of a build that died while it wrote
     total = int(corpus.totals()["num_out"])  # type: ignore[call-overload]
     passes = max(1, -(-total // DOCUMENTS_PER_PASS))
     edges = [f"{round(i * 16**6 / passes):06x}" for i in range(passes)] + ["g"]
     found = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         table = (
             pa.concat_tables(_digests(corpus, fact, low, high))
             if total

@@ -105,7 +105,7 @@ class Files:
     def _read_local(self, path: str, max_bytes: int) -> bytes:
         full = self.resolve_local(path)
         try:
-            status = os.stat(full)
+            status = Path(full).stat()
             if not stat.S_ISREG(status.st_mode):
                 raise Refused(NOT_A_FILE, f"{path!r} is no regular file")
             if status.st_size > max_bytes:

@@ -99,7 +99,7 @@ def check_positive(source: object, *names: str) -> None:
 
 def _nesting_exceeds(value: object, limit: int) -> bool:
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         inner: list[object] = []
         for item in level:
             if isinstance(item, dict):

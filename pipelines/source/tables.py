@@ -152,14 +152,17 @@ class ParquetManifest:
             except ARROW_ERRORS as error:
                 yield reader.damaged(split.start, error)
                 return
-            groups, first, at = [], 0, 0
+            groups: list[int] = []
+            first, at = 0, 0
             for group in range(table.num_row_groups):
                 rows = table.metadata.row_group(group).num_rows
                 if at + rows > split.start and at < split.stop:
                     first = first if groups else at
                     groups.append(group)
                 at += rows
-            yield from reader.rows(iter(table.iter_batches(BATCH_ROWS, groups)) if groups else iter(()), first)
+            # group by group: a batch over two groups would be lost with the damaged one
+            batches = (batch for group in groups for batch in table.iter_batches(BATCH_ROWS, [group]))
+            yield from reader.rows(batches, first)
 
 
 def _cut_groups(sizes: list[tuple[int, int]], max_rows: int, max_bytes: int) -> Iterator[tuple[int, int, int]]:

@@ -77,61 +77,38 @@ class WebDatasetTar:
             yield from self._read_archive(split, handle)
 
     def _read_archive(self, split: Split, handle: Any) -> Iterator[Row | Reject]:
+        """A member of another name proves a row whole. The one that damage cuts is covered by the reject for the damage."""
         group: _Group | None = None
-        members = self._members(handle)
         at = 0
-        while True:
-            try:
-                member, data, refused = next(members)
-            except StopIteration:
-                break
-            except NETWORK_ERRORS:
-                raise
-            except TAR_ERRORS as error:
-                where = f"byte {group.at if group else at}" + (f", in row {group.name}" if group else "")
-                yield make_reject(split, self.licence, where, TRUNCATED_ARCHIVE.name, f"{type(error).__name__}: {error}")
-                return
-            at = member.offset
-            name, extension = _split_name(member.name)
-            if group is not None and (group.name != name or extension in group.extensions):
-                yield group.row(split, self.licence)
-                group = None
-            group = group or _Group(name, member.offset, _where(member))
-            group.num_bytes += len(data)
-            if group.num_bytes > self.max_row_bytes and refused is None:
-                refused = MEMBER_TOO_LARGE.name, f"the row {name!r} has more than {self.max_row_bytes} bytes"
-            if refused is not None:
-                group.refuse(_where(member), *refused)
-            else:
-                group.add(member, extension, data)
+        try:
+            with tarfile.open(fileobj=handle, mode="r|*", tarinfo=_Header) as archive:
+                for member in archive:
+                    at = member.offset
+                    refused = self._refuse(member)
+                    if refused is None and member.isdir():
+                        continue
+                    name, extension = _split_name(member.name)
+                    if group is not None and not group.takes(name, extension):
+                        done, group = group, None
+                        yield done.row(split, self.licence)
+                    group = group or _Group(name, at, _where(member))
+                    group.num_bytes += 0 if refused else member.size
+                    if refused is None and group.num_bytes > self.max_row_bytes:
+                        refused = MEMBER_TOO_LARGE.name, f"the row {name!r} has more than {self.max_row_bytes} bytes"
+                    if refused is None:
+                        group.add(member, extension, _data_of(archive, member))
+                    else:
+                        group.refuse(_where(member), *refused)
+                    archive.members.clear()  # type: ignore[attr-defined]  # it would keep the header of every member
+                _check_end(archive)
+        except NETWORK_ERRORS:
+            raise
+        except TAR_ERRORS as error:
+            where = f"byte {at}" + (f", in row {group.name} from byte {group.at}" if group else "")
+            yield make_reject(split, self.licence, where, TRUNCATED_ARCHIVE.name, f"{type(error).__name__}: {error}")
+            return
         if group is not None:
             yield group.row(split, self.licence)
-
-    def _members(self, handle: Any) -> Iterator[tuple[tarfile.TarInfo, bytes, tuple[str, str] | None]]:
-        """Members in order, with their bytes, or why they are refused (their bytes are then passed over).
-
-        Raises:
-            EOFError: the archive has no end mark, or more follows it. tarfile itself takes any damage after the first
-                member for the end, and drops the rest without a word.
-        """
-        with tarfile.open(fileobj=handle, mode="r|*", tarinfo=_Header) as archive:
-            for member in archive:
-                refused = self._refuse(member)
-                if refused is not None or member.isdir():
-                    if refused is not None:
-                        yield member, b"", refused
-                    continue
-                stream = archive.extractfile(member)
-                data = stream.read() if stream is not None else b""
-                if len(data) != member.size:
-                    raise EOFError(f"member {member.name!r} announces {member.size} bytes, {len(data)} are there")
-                yield member, data, None
-                archive.members.clear()  # it would keep the header of every member
-            if not getattr(archive, "is_ended", False):
-                raise EOFError("the archive has no end mark; it is cut or damaged here")
-            while block := archive.fileobj.read(1 << 16):  # type: ignore[union-attr]
-                if block.count(0) != len(block):
-                    raise EOFError("data follows the archive's end mark")
 
     def _refuse(self, member: tarfile.TarInfo) -> tuple[str, str] | None:
         if member.name.startswith("/") or ".." in member.name.split("/"):
@@ -164,6 +141,27 @@ class _Header(tarfile.TarInfo):
             raise
 
 
+def _data_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """Raises EOFError when the archive ends inside the member."""
+    stream = archive.extractfile(member)
+    data = stream.read() if stream is not None else b""
+    if len(data) != member.size:
+        raise EOFError(f"member {member.name!r} announces {member.size} bytes, {len(data)} are there")
+    return data
+
+
+def _check_end(archive: Any) -> None:
+    """Raises EOFError when the archive has no end mark, or more follows it.
+
+    tarfile itself takes any damage after the first member for the end, and drops the rest without a word.
+    """
+    if not getattr(archive, "is_ended", False):
+        raise EOFError("the archive has no end mark; it is cut or damaged here")
+    while block := archive.fileobj.read(1 << 16):
+        if block.count(0) != len(block):
+            raise EOFError("data follows the archive's end mark")
+
+
 def _where(member: tarfile.TarInfo) -> str:
     return f"member {member.name} at byte {member.offset}"
 
@@ -186,6 +184,10 @@ class _Group:
         self.blobs: dict[str, bytes] = {}
         self.counts: dict[str, int] = {}
         self.problem: tuple[str, str, str] | None = None
+
+    def takes(self, name: str, extension: str) -> bool:
+        """Whether a member belongs to this row; a second one of the same extension begins another."""
+        return name == self.name and extension not in self.extensions
 
     def refuse(self, locator: str, reason: str, detail: str) -> None:
         """The first problem is the one that is reported; what was read is let go."""

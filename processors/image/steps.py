@@ -36,7 +36,8 @@ PRETRAINING_MAX_SIDE_PX = 1344  # images are capped to 1344 x 1344 in vision pre
 R = TypeVar("R", Conversation, Preference)
 
 
-def _map_images(record: R, change: Callable[[Image], Image]) -> R:
+def map_images(record: R, change: Callable[[Image], Image]) -> R:
+    """The record with `change` applied to each of its images."""
     if isinstance(record, Conversation):
         return replace(record, turns=map_parts(record.turns, {Image: change}))
     prompt, chosen, rejected = (map_parts(turns, {Image: change}) for turns in (record.prompt, record.chosen, record.rejected))
@@ -78,7 +79,7 @@ class DecodeImage:
             return replace(image, pixels=done.pixels, source=image.source if self.keep_source else None)
 
         try:
-            record = _map_images(record, decode)
+            record = map_images(record, decode)
         except Refused as refused:
             return Reject(record.key, refused.reason.name, f"image {len(decoded)}: {refused.detail}")
         first = next(iter(images_of(record)), None)
@@ -147,7 +148,7 @@ class CapSide:
             raise ValueError(f"max_side_px is {self.max_side_px}, expected 1 or more")
 
     def __call__(self, record: R) -> R:
-        return _map_images(record, lambda image: replace(image, pixels=cap_side(_pixels(image, "CapSide"), self.max_side_px)))
+        return map_images(record, lambda image: replace(image, pixels=cap_side(_pixels(image, "CapSide"), self.max_side_px)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ class MakeCanvas:
             return replace(image, pixels=pixels if self.keep_pixels else None, canvas=canvas, num_tokens=plan.num_tokens)
 
         try:
-            record = _map_images(record, place)
+            record = map_images(record, place)
         except Refused as refused:
             return Reject(record.key, refused.reason.name, f"image {len(num_crops)}: {refused.detail}")
         num_tokens = sum(image.num_tokens or 0 for image in images_of(record))

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from pipelines.__main__ import build_jobs
 from pipelines.build import Execution
 from pipelines.buildfile import Job, resolve_source
@@ -40,7 +42,10 @@ def main() -> None:
     if "early" in sys.argv:
         commit_early()
     jobs = [Job(name, resolve_source(said, sample, name)) for name, said in SOURCES.items()]
-    build_jobs(jobs, out, Execution(workers=workers), as_json=True)
+    try:
+        build_jobs(jobs, out, Execution(workers=workers), as_json=True)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
 
 
 if __name__ == "__main__":

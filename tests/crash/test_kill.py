@@ -88,6 +88,21 @@ def test_kills_with_workers(sample: Path, tmp_path: Path, untouched: tuple[dict[
     assert hashes(tmp_path) == untouched[0]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_ctrl_c_stops_cleanly(sample: Path, tmp_path: Path, untouched: tuple[dict[str, str], float], workers: int) -> None:
+    process = start(sample, tmp_path, workers)
+    while not list(tmp_path.rglob("ledger/*.json")):  # until something is committed
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "run the same command again to go on" in errors.decode()
+    assert "Traceback" not in errors.decode()
+    finish(sample, tmp_path, 0)
+    assert hashes(tmp_path) == untouched[0]
+
+
 def test_a_builder_that_commits_early_is_caught(sample: Path, tmp_path: Path, untouched: tuple[dict[str, str], float]) -> None:
     rng = random.Random(3)
     for number in range(20):

@@ -238,7 +238,7 @@ def test_pictures_come_in_every_form(sample: Path) -> None:
     assert isinstance(stored["palette_png"].info["transparency"], int)
     assert stored["sixteen_bit_png"].mode.startswith("I")
     assert stored["animated_webp"].n_frames == 2  # type: ignore[attr-defined]
-    with pytest.raises(OSError, match="truncated"):
+    with pytest.raises(OSError, match=r"(?i)truncated"):
         Image.open(place / "cut.jpg").load()
     with pytest.raises(OSError, match="cannot identify"):
         Image.open(place / "text.png")
@@ -275,7 +275,10 @@ def test_report_has_its_texts_in_reading_order(sample: Path) -> None:
             cells = [cell for row in texts["table"] for cell in row]
             places = [found.index(text) for text in [texts["header"], texts["heading"], *texts["columns"], *cells[:3], texts["footer"]]]
             assert places == sorted(places)
-            assert [table.extract() for table in page.find_tables().tables] == [texts["table"]]
+            (table,) = (
+                page.find_tables().tables
+            )  # its extract() takes the point out of "1.2" in PyMuPDF 2.0, so the text comes from the boxes
+            assert [[page.get_text(clip=box).strip() for box in row.cells] for row in table.rows] == texts["table"]
 
 
 def test_deck_has_its_texts(sample: Path) -> None:
