@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from dataclasses import dataclass
 
 from schemas.outcome import Reason, Refused
@@ -22,6 +23,7 @@ WAVE, RF64, AIFF, FLAC, OGG, SPHERE, CAF, AU, MP3, MP4, MATROSKA = (
 UNKNOWN_SIZES = (0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFF - 36)  # what programs that write to a pipe put for a length
 OGG_HEADER = struct.Struct("<4sBBqIIIB")  # magic, version, flags, granule, serial, sequence, checksum, number of segments
 OGG_LAST = 4  # the flag on a stream's last page
+REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def check_whole(kind: str | None, data: bytes) -> Announced:
     elif kind == SPHERE:
         return Announced(num_samples=_check_sphere(data))
     elif kind == FLAC and len(data) >= 26:
-        total = int.from_bytes(data[18:26], "big") >> 0 & 0xFFFFFFFFF if data[4] & 0x7F == 0 else 0
+        total = int.from_bytes(data[18:26], "big") & 0xFFFFFFFFF if data[4] & 0x7F == 0 else 0  # 36 bits of STREAMINFO
         return Announced(num_samples=total or None)
     elif kind == MP4:
         _check_boxes(data)
@@ -92,16 +94,25 @@ def _check_pages(data: bytes) -> int | None:
             if len(data) - at >= OGG_HEADER.size:
                 raise Refused(CORRUPT_AUDIO, f"no Ogg page at byte {at}, where one must start")
             raise Refused(TRUNCATED_AUDIO, f"the last Ogg page, up to byte {at}, is not marked as the end of its stream")
-        _, _, flags, granule, serial, _, _, num_segments = OGG_HEADER.unpack_from(data, at)
+        _, _, flags, granule, serial, _, checksum, num_segments = OGG_HEADER.unpack_from(data, at)
         body = at + OGG_HEADER.size + num_segments
         stop = body + sum(data[at + OGG_HEADER.size : body])
         if stop > len(data):
             raise Refused(TRUNCATED_AUDIO, f"the Ogg page at byte {at} ends at byte {stop}, the file at {len(data)}")
+        if _ogg_checksum(data[at:stop]) != checksum:
+            raise Refused(CORRUPT_AUDIO, f"the Ogg page at bytes {at} to {stop} does not match its checksum")
         first = serial if first is None else first
         ended = bool(flags & OGG_LAST)
         if serial == first and granule >= 0:
             last_granule = granule
         at = stop
+
+
+def _ogg_checksum(page: bytes) -> int:
+    """CRC-32 with the bits the other way round and no inversion: zlib's, of the page with each byte's bits reversed."""
+    blank = page[:22] + bytes(4) + page[26:]
+    reflected = zlib.crc32(blank.translate(REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{reflected:032b}"[::-1], 2)
 
 
 def _check_sphere(data: bytes) -> int | None:

@@ -211,28 +211,24 @@ def _av_blocks(container: av.container.InputContainer, stream: av.AudioStream) -
     """Blocks (n, channels) float32 at the rate and layout that the stream had when it was opened."""
     codec = stream.codec_context
     layout, rate = codec.layout, codec.sample_rate
-    resampler = None
+    to_float = None  # integers are scaled by their full range
     frames = container.decode(stream)
-    try:
-        while True:
-            try:
-                frame = next(frames, None)
-            except av.FFmpegError as error:
-                raise Refused(CORRUPT_AUDIO, f"FFmpeg: {_first_line(error)}") from error
-            if frame is None:
-                return
-            if frame.format.name == "fltp" and frame.sample_rate == rate and frame.layout.name == layout.name:
-                yield frame.to_ndarray().T
-                continue
-            resampler = resampler or av.AudioResampler(format="fltp", layout=layout, rate=rate)
-            if (frame.sample_rate, frame.layout.name) != (rate, layout.name):
-                raise Refused(
-                    CORRUPT_AUDIO, f"the stream starts at {rate} Hz {layout.name} and goes on at {frame.sample_rate} Hz {frame.layout.name}"
-                )
-            for piece in resampler.resample(frame):
-                yield piece.to_ndarray().T
-    finally:
-        frames.close()
+    while True:
+        try:
+            frame = next(frames, None)
+        except av.FFmpegError as error:
+            raise Refused(CORRUPT_AUDIO, f"FFmpeg: {_first_line(error)}") from error
+        if frame is None:
+            return
+        now = (frame.sample_rate, frame.layout.name)
+        if now != (rate, layout.name):
+            raise Refused(CORRUPT_AUDIO, f"the stream starts at {rate} Hz {layout.name} and goes on at {now[0]} Hz {now[1]}")
+        if frame.format.name == "fltp":
+            yield frame.to_ndarray().T
+            continue
+        to_float = to_float or av.AudioResampler(format="fltp", layout=layout, rate=rate)
+        for piece in to_float.resample(frame):
+            yield piece.to_ndarray().T
 
 
 def _cut(blocks: Iterator[np.ndarray], segment: Segment) -> Iterator[np.ndarray]:

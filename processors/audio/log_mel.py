@@ -132,6 +132,7 @@ class _Work:
 
     def __init__(self) -> None:
         self.emphasised = np.zeros((BLOCK - 1) * HOP + WINDOW, np.float32)
+        self.windows = np.lib.stride_tricks.sliding_window_view(self.emphasised, WINDOW)[::HOP]  # of the buffer above
         self.frames = np.zeros((BLOCK, FFT), np.float64)
         self.spectrum = np.empty((BLOCK, NUM_BINS), np.complex128)
         self.squares = np.empty((BLOCK, 2 * NUM_BINS), np.float32)
@@ -144,12 +145,11 @@ def _block(samples: np.ndarray, out: np.ndarray, hf_compat: bool, work: _Work) -
     Every step works on BLOCK rows, full or not: a matrix product of another height may round otherwise.
     """
     rows = len(out)
-    emphasised = work.emphasised
-    moved = emphasised[1 : len(samples)]  # [0] is never used: a frame's first sample is its own predecessor
+    moved = work.emphasised[1 : len(samples)]  # [0] is never used: a frame's first sample is its own predecessor
     np.multiply(samples[:-1], PRE_EMPHASIS, out=moved)
     np.subtract(samples[1:], moved, out=moved)
     firsts = samples[: rows * HOP : HOP]
-    work.frames[:, :WINDOW] = np.lib.stride_tricks.sliding_window_view(emphasised, WINDOW)[::HOP]
+    work.frames[:, :WINDOW] = work.windows
     work.frames[:rows, 0] = firsts - PRE_EMPHASIS * firsts
     np.multiply(work.frames, _windows(), out=work.frames)
     np.fft.rfft(work.frames, axis=1, out=work.spectrum)

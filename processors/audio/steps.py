@@ -10,7 +10,7 @@ from processors.audio.log_mel import LOG_MEL_REASONS, log_mel, num_audio_tokens
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import SAMPLE_RATE_HZ, Audio
-from schemas.records import Conversation, audios_of, map_parts, with_facts
+from schemas.records import Conversation, FactValue, audios_of, map_parts, with_facts
 
 DURATION = Fact("audio.duration_s", float, "Seconds of audio (16 kHz samples), all clips of the row together")
 SOURCE_RATE = Fact("audio.source_rate_hz", int, "Sample rate of the (first) source file")
@@ -24,7 +24,10 @@ TOO_LONG = Reason("too_long", "The audio is longer than asked for")
 
 @dataclass(frozen=True, slots=True)
 class DecodeAudio:
-    """Every clip with source bytes becomes 16 kHz mono samples; the bytes are dropped unless `keep_source`."""
+    """Every clip with source bytes becomes 16 kHz mono samples; the bytes are dropped unless `keep_source`.
+
+    A row without audio passes with 0 s; one with several files tells rate and channels of the first.
+    """
 
     max_seconds: float = 7_200.0
     keep_source: bool = False
@@ -49,16 +52,13 @@ class DecodeAudio:
             record = replace(record, turns=map_parts(record.turns, {Audio: decode}))
         except Refused as refused:
             return Reject(record.key, refused.reason.name, refused.detail)
-        if not decoded:
-            return record
-        num_samples = sum(len(clip.samples) for clip in decoded)
-        peak = max(float(max(clip.samples.max(), -clip.samples.min())) for clip in decoded)
-        facts = {
-            DURATION.name: num_samples / SAMPLE_RATE_HZ,
-            SOURCE_RATE.name: decoded[0].source_rate_hz,
-            NUM_CHANNELS.name: decoded[0].num_channels,
-            PEAK.name: peak,
+        clips = [audio.samples for audio in audios_of(record) if audio.samples is not None]
+        facts: dict[str, FactValue] = {
+            DURATION.name: sum(len(samples) for samples in clips) / SAMPLE_RATE_HZ,
+            PEAK.name: max((float(max(samples.max(), -samples.min())) for samples in clips), default=0.0),
         }
+        if decoded:
+            facts |= {SOURCE_RATE.name: decoded[0].source_rate_hz, NUM_CHANNELS.name: decoded[0].num_channels}
         return with_facts(record, facts)
 
 
