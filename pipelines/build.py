@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -181,7 +182,7 @@ def _build_locked(recipe: Recipe, corpus: Corpus, token: str, execution: Executi
     finally:
         progress.end()
     corpus.remove_orphans()
-    result.totals = corpus.totals() if not pending and corpus.is_complete() else finish(corpus, write_card(recipe, corpus))
+    result.totals = corpus.totals() if not pending and corpus.is_complete() else finish(corpus, partial(write_card, recipe))
     result.seconds = time.perf_counter() - start
     return result
 

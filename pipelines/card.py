@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.recipe import Recipe
-from schemas.corpus import Corpus, sum_ledger
 
 
-def write_card(recipe: Recipe, corpus: Corpus) -> str:
-    """Markdown with the front matter that dataset hubs read; made from the ledger alone, so it is the same each time."""
-    totals = sum_ledger(corpus.ledger())
+def write_card(recipe: Recipe, totals: dict[str, Any]) -> str:
+    """Markdown with the front matter that dataset hubs read; made from the ledger's sums alone, so it is the same each time."""
     return "\n".join([*_head(recipe, totals), *_funnel(recipe, totals), *_columns(recipe), *_use(recipe)]) + "\n"
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pipelines.source.split import Split
 from schemas.arrow import KINDS, from_batch
-from schemas.corpus import Corpus, CorpusError
+from schemas.corpus import Corpus, CorpusError, read_batches
 from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason
@@ -42,9 +42,7 @@ class CorpusSource:
         return found
 
     def read(self, split: Any) -> Iterator[Record]:
-        corpus = Corpus(Path(self.root))
-        entry = next(entry for entry in corpus.ledger() if entry.shard.name == split.path)
-        for batch in corpus.batches(entry):
+        for batch in read_batches(Path(self.root) / split.path):
             yield from from_batch(batch, split.path)
 
 

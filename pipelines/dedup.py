@@ -8,6 +8,7 @@ worked on in passes by digest prefix; a pass holds its share of (digest, key) pa
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -69,19 +70,15 @@ def find_duplicates(corpus: Corpus, fact: Fact, into: Path) -> Path:
     return path
 
 
-_LOADED: dict[str, tuple[list[str], list[str]]] = {}
-
-
+@functools.lru_cache(maxsize=1)
 def _load(path: str) -> tuple[list[str], list[str]]:
-    if path not in _LOADED:
-        keys: list[str] = []
-        kept: list[str] = []
-        for batch in read_batches(Path(path)):
-            keys += batch.column("key").to_pylist()
-            kept += batch.column("kept").to_pylist()
-        _LOADED.clear()
-        _LOADED[path] = (keys, kept)
-    return _LOADED[path]
+    """The sorted keys that a list refuses, and for each the key that stays."""
+    keys: list[str] = []
+    kept: list[str] = []
+    for batch in read_batches(Path(path)):
+        keys += batch.column("key").to_pylist()
+        kept += batch.column("kept").to_pylist()
+    return keys, kept
 
 
 @dataclass(frozen=True, slots=True)

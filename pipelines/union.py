@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from pipelines.source.split import Split
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Row
 
 
 @dataclass(frozen=True, slots=True)
-class PartSplit:
+class PartSplit(Split):
     """A split of the `part`-th source; its id differs from that of the same data in another part."""
 
-    part: int
-    inner: Any
-    id: str
-    path: str
-    revision: str
-    start: int
-    stop: int
-    num_rows: int
-    size_bytes: int
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +31,13 @@ class Union:
         return tuple(found[name] for name in sorted(found))
 
     def splits(self) -> list[PartSplit]:
-        splits = []
+        found = []
         for part, source in enumerate(self.sources):
-            for s in source.splits():
-                new_id = digest(str(part), s.id)
-                splits.append(PartSplit(part, s, new_id, s.path, s.revision, s.start, s.stop, s.num_rows, s.size_bytes))
-        return splits
+            for split in source.splits():
+                told = {f.name: getattr(split, f.name) for f in fields(split)}
+                found.append(PartSplit(**{**told, "id": digest(str(part), split.id)}, part=part))
+        return found
 
     def read(self, split: PartSplit) -> Iterator[Row | Reject]:
-        for item in self.sources[split.part].read(split.inner):
+        for item in self.sources[split.part].read(split):
             yield replace(item, key=digest(str(split.part), item.key))

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from schemas.facts import Fact
 from schemas.parts import NUM_MEL_BANDS, Audio, Canvas, Image, Part, Text, ToolCall, ToolResult
-from schemas.records import Conversation, Document, Origin, Preference, Record, Turn, audios_of, images_of
+from schemas.records import TURN_FIELDS, Conversation, Document, Origin, Preference, Record, Turn, audios_of, images_of
 
 VERSION = 1
 METADATA_KEY = b"corpusmill"
@@ -33,7 +33,7 @@ _IMAGE_INFO = pa.list_(
 _AUDIO_INFO = pa.list_(pa.struct([("num_frames", pa.int32()), ("num_tokens", pa.int32())]))
 _FACT_TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 _ORIGIN = ("source", "revision", "licence", "locator")
-_TURN_COLUMNS = {"conversation": ("turns",), "preference": ("prompt", "chosen", "rejected")}
+_TURN_COLUMNS = {name: TURN_FIELDS[kind] for name, kind in KINDS.items() if kind in TURN_FIELDS}
 
 
 class SchemaError(ValueError):

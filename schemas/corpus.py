@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -145,11 +145,12 @@ def read_schema(path: Path) -> pa.Schema:
         return reader.schema
 
 
-def finish(corpus: Corpus, card: str) -> dict[str, object]:
+def finish(corpus: Corpus, write_card: Callable[[dict[str, object]], str]) -> dict[str, object]:
     """Derives corpus.json, the `datasets` metadata and the card from the ledger; corpus.json is written last."""
     entries = corpus.ledger()
     recipe = corpus.recipe()
     totals = sum_ledger(entries)
+    card = write_card(totals)
     totals |= {"name": recipe["name"], "kind": recipe["kind"], "fingerprint": recipe["fingerprint"]}
     totals["licences"] = _licences(corpus, entries)
     totals["content"] = digest(*(entry.shard.sha256 + entry.rejects.sha256 for entry in entries))

@@ -5,9 +5,9 @@ A record is immutable: a step gives a new one. `facts` is a plain dict by conven
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from schemas.parts import Audio, Image, Part
 
@@ -92,13 +92,12 @@ def with_facts(record: R, facts: Mapping[str, FactValue]) -> R:
     return replace(record, facts={**record.facts, **facts})
 
 
+TURN_FIELDS: dict[type, tuple[str, ...]] = {Conversation: ("turns",), Preference: ("prompt", "chosen", "rejected")}
+
+
 def turns_of(record: Record) -> tuple[Turn, ...]:
     """Every turn of a record in reading order (none for rows and documents)."""
-    if isinstance(record, Conversation):
-        return record.turns
-    if isinstance(record, Preference):
-        return record.prompt + record.chosen + record.rejected
-    return ()
+    return tuple(turn for name in TURN_FIELDS.get(type(record), ()) for turn in getattr(record, name))
 
 
 def images_of(record: Record) -> Iterator[Image]:
@@ -111,13 +110,14 @@ def audios_of(record: Record) -> Iterator[Audio]:
     return (part for turn in turns_of(record) for part in turn.parts if isinstance(part, Audio))
 
 
-def map_parts(turns: tuple[Turn, ...], change: Mapping[type, object]) -> tuple[Turn, ...]:
-    """Turns with each part whose type is in `change` replaced by what its function gives."""
-    done = []
-    for turn in turns:
-        parts = tuple(change[type(part)](part) if type(part) in change else part for part in turn.parts)  # type: ignore[operator]
-        done.append(replace(turn, parts=parts))
-    return tuple(done)
+def map_parts(record: R, change: Mapping[type, Callable[[Any], Part]]) -> R:
+    """The record with each part of its turns whose type is in `change` replaced by what its function gives, in reading order."""
+
+    def map_turn(turn: Turn) -> Turn:
+        return replace(turn, parts=tuple(change[type(part)](part) if type(part) in change else part for part in turn.parts))
+
+    changed: dict[str, Any] = {name: tuple(map_turn(turn) for turn in getattr(record, name)) for name in TURN_FIELDS.get(type(record), ())}
+    return replace(record, **changed)
 
 
 def weigh(record: Record) -> int:

@@ -30,6 +30,10 @@ def import_transformers() -> Any:
                 import torchvision  # noqa: F401
         finally:
             torch.library.register_fake = register
+    if importlib.util.find_spec("torchaudio") is not None:
+        from processors.torch_audio import import_torchaudio
+
+        import_torchaudio()
     import transformers
 
     return transformers

@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 
 from pipelines.source.files import MAX_FILE_BYTES, MISSING_FILE, NETWORK_ERRORS, UNREADABLE_FILE, Files, numbered
 from pipelines.source.media import ROW_REASONS, Media, give_row, open_media
-from pipelines.source.split import BAD_JSON, NOT_UTF8, ROWS_PER_SPLIT, Split, check_positive, make_reject, make_split
-from schemas.identity import digest
+from pipelines.source.split import BAD_JSON, NOT_UTF8, ROWS_PER_SPLIT, Split, check_positive, make_reject, make_split, unreadable_split
 from schemas.outcome import Reason, Refused, Reject
 from schemas.records import Row
 
@@ -43,7 +42,7 @@ class CocoAnnotations:
         except NETWORK_ERRORS:
             raise
         except (OSError, Refused):  # one split, which is refused as a whole
-            return [make_split(self.path, digest("unreadable"), 0, 1, 1, 0)]
+            return [unreadable_split(self.path)]
         cuts = numbered(rows, self.rows_per_split)
         return [make_split(self.path, revision, start, stop, stop - start, 0, start) for start, stop in cuts]
 

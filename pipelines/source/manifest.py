@@ -13,8 +13,8 @@ from typing import IO, Any, ClassVar
 
 import pyarrow as pa
 
-from pipelines.source.files import MAX_FILE_BYTES, NETWORK_ERRORS, UNREADABLE_FILE, Files
-from pipelines.source.media import ROW_REASONS, Media, give_row, open_media
+from pipelines.source.files import MAX_FILE_BYTES, NETWORK_ERRORS, Files
+from pipelines.source.media import ROW_REASONS, Media, give_row, open_media, open_rows
 from pipelines.source.split import (
     BAD_JSON,
     BYTES_PER_SPLIT,
@@ -26,8 +26,8 @@ from pipelines.source.split import (
     check_positive,
     make_reject,
     make_split,
+    unreadable_split,
 )
-from schemas.identity import digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Row
 
@@ -67,7 +67,7 @@ class JsonlManifest:
         except NETWORK_ERRORS:
             raise
         except OSError:  # one split, which is refused as a whole
-            return [make_split(path, digest("unreadable"), 0, 1, 1, 0)]
+            return [unreadable_split(path)]
 
     def _cut(self, files: Files, path: str) -> Iterator[Split]:
         """Splits that end at line ends; their revision is the digest of their own bytes."""
@@ -85,12 +85,9 @@ class JsonlManifest:
 
     def read(self, split: Split) -> Iterator[Row | Reject]:
         media = open_media(self.root, self.media_root, split.path, self.max_file_bytes)
-        try:
-            handle = Files(self.root).open(split.path)
-        except NETWORK_ERRORS:
-            raise
-        except OSError as error:
-            yield make_reject(split, self.licence, "byte 0", UNREADABLE_FILE.name, f"{error.strerror or error}")
+        handle = open_rows(Files(self.root), split, self.licence)
+        if isinstance(handle, Reject):
+            yield handle
             return
         with handle:
             if split.path.endswith(COMPRESSED):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import IO
 
-from pipelines.source.files import FILE_REASONS, MAX_FILE_BYTES, Files
+from pipelines.source.files import FILE_REASONS, MAX_FILE_BYTES, NETWORK_ERRORS, UNREADABLE_FILE, Files
 from pipelines.source.split import BAD_JSON, NOT_UTF8, Split, make_reject, make_row
 from schemas.outcome import Refused, Reject
 from schemas.records import Row
@@ -89,6 +90,16 @@ def open_media(root: str, media_root: str, path: str, max_file_bytes: int) -> Me
         return Media(Files(root), posixpath.dirname(path), max_file_bytes)
     whole = media_root if posixpath.isabs(media_root) or "://" in media_root else posixpath.join(root, media_root)
     return Media(Files(whole), "", max_file_bytes)
+
+
+def open_rows(files: Files, split: Split, licence: str) -> IO[bytes] | Reject:
+    """The split's file, opened; or the reject of the file as a whole. What the network does is raised."""
+    try:
+        return files.open(split.path)
+    except NETWORK_ERRORS:
+        raise
+    except OSError as error:
+        return make_reject(split, licence, "byte 0", UNREADABLE_FILE.name, f"{error.strerror or error}")
 
 
 def give_row(

@@ -12,6 +12,7 @@ from schemas.records import Origin, Row
 
 ROWS_PER_SPLIT = 256
 BYTES_PER_SPLIT = 32 << 20
+UNREADABLE = digest("unreadable")  # the content id of what could not be read
 MAX_NESTING = 100  # levels of lists and objects in a row: a fixed number, as Python's own limit varies with the caller's stack
 
 BAD_JSON = Reason("bad_json", "The text is not a JSON object, or is nested too deeply")
@@ -54,6 +55,11 @@ class Source(Protocol):
 def make_split(path: str, revision: str, start: int, stop: int, num_rows: int, size_bytes: int, first_row: int = 0) -> Split:
     place = printable(path)
     return Split(digest(path, revision, str(start), str(stop)), place, revision, start, stop, num_rows, size_bytes, first_row)
+
+
+def unreadable_split(path: str) -> Split:
+    """The one split of a file that could not be listed; reading it refuses the file as a whole."""
+    return make_split(path, UNREADABLE, 0, 1, 1, 0)
 
 
 def make_row(split: Split, licence: str, locator: str, fields: dict[str, object], blobs: dict[str, bytes], place: str | None = None) -> Row:

@@ -16,8 +16,17 @@ import pyarrow.parquet as pq
 
 from pipelines.source.files import MAX_FILE_BYTES, NETWORK_ERRORS, UNREADABLE_FILE, Files
 from pipelines.source.media import ROW_REASONS, Media, give_row, media_field, numbered_name, open_media
-from pipelines.source.split import BYTES_PER_SPLIT, NOT_UTF8, ROWS_PER_SPLIT, Split, check_positive, make_reject, make_split
-from schemas.identity import digest
+from pipelines.source.split import (
+    BYTES_PER_SPLIT,
+    NOT_UTF8,
+    ROWS_PER_SPLIT,
+    UNREADABLE,
+    Split,
+    check_positive,
+    make_reject,
+    make_split,
+    unreadable_split,
+)
 from schemas.outcome import Reason, Reject
 from schemas.records import Row
 
@@ -128,7 +137,7 @@ class ParquetManifest:
         except NETWORK_ERRORS:
             raise
         except OSError:
-            return [make_split(path, digest("unreadable"), 0, 1, 1, 0)]
+            return [unreadable_split(path)]
         try:
             with files.open(path) as handle:
                 metadata = pq.ParquetFile(handle).metadata
@@ -215,7 +224,7 @@ class DatasetsDir:
 
     def _splits_of(self, files: Files, path: str) -> Iterator[Split]:
         """Local files are mapped, so that counting rows reads the batches' headers only. Damage is a split of its own."""
-        rows, size, is_damaged, revision = 0, 0, False, digest("unreadable")
+        rows, size, is_damaged, revision = 0, 0, False, UNREADABLE
         try:
             revision, size = files.content_id(path), files.size(path)
             with ExitStack() as stack:

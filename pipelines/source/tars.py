@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pipelines.source.files import NETWORK_ERRORS, UNREADABLE_FILE, Files
-from pipelines.source.media import blob_name, give_row, numbered_name
-from pipelines.source.split import BAD_JSON, NOT_UTF8, TRUNCATED_ARCHIVE, Split, make_reject, make_split, printable
-from schemas.identity import digest
+from pipelines.source.media import blob_name, give_row, numbered_name, open_rows
+from pipelines.source.split import BAD_JSON, NOT_UTF8, TRUNCATED_ARCHIVE, Split, make_reject, make_split, printable, unreadable_split
 from schemas.outcome import Reason, Reject
 from schemas.records import Row
 
@@ -63,15 +62,12 @@ class WebDatasetTar:
         except NETWORK_ERRORS:
             raise
         except OSError:  # one split, which is refused as a whole
-            return make_split(path, digest("unreadable"), 0, 1, 1, 0)
+            return unreadable_split(path)
 
     def read(self, split: Split) -> Iterator[Row | Reject]:
-        try:
-            handle = Files(self.root).open(split.path)
-        except NETWORK_ERRORS:
-            raise
-        except OSError as error:
-            yield make_reject(split, self.licence, "byte 0", UNREADABLE_FILE.name, f"{error.strerror or error}")
+        handle = open_rows(Files(self.root), split, self.licence)
+        if isinstance(handle, Reject):
+            yield handle
             return
         with handle:
             yield from self._read_archive(split, handle)

@@ -49,7 +49,7 @@ class DecodeAudio:
             return replace(audio, samples=clip.samples, source=audio.source if self.keep_source else None)
 
         try:
-            record = replace(record, turns=map_parts(record.turns, {Audio: decode}))
+            record = map_parts(record, {Audio: decode})
         except Refused as refused:
             return Reject(record.key, refused.reason.name, refused.detail)
         clips = [audio.samples for audio in audios_of(record) if audio.samples is not None]
@@ -106,7 +106,7 @@ class LogMel:
             return replace(audio, log_mel=mel, num_tokens=num_audio_tokens(len(mel)), samples=samples)
 
         try:
-            record = replace(record, turns=map_parts(record.turns, {Audio: features}))
+            record = map_parts(record, {Audio: features})
         except Refused as refused:
             return Reject(record.key, refused.reason.name, refused.detail)
         frames = sum(len(audio.log_mel) for audio in audios_of(record) if audio.log_mel is not None)

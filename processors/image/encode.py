@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image as PillowImage
 
-from processors.image.steps import map_images
 from schemas.parts import Canvas, Image
-from schemas.records import Conversation, Preference
+from schemas.records import Conversation, Preference, map_parts
 
 COMPRESS_LEVEL = 1  # canvases are photos: higher levels cost 3-10 times the seconds for a few per cent of the bytes
 
@@ -50,4 +49,4 @@ class EncodeCanvas:
         def encode(image: Image) -> Image:
             return image if image.canvas is None else replace(image, canvas=encode_canvas(image.canvas))
 
-        return map_images(record, encode)
+        return map_parts(record, {Image: encode})

@@ -6,7 +6,6 @@ the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
@@ -34,14 +33,6 @@ TOO_SMALL = Reason("too_small", "A side of an image is shorter than asked for")
 PRETRAINING_MAX_SIDE_PX = 1344  # images are capped to 1344 x 1344 in vision pre-training (arXiv 2503.01743)
 
 R = TypeVar("R", Conversation, Preference)
-
-
-def map_images(record: R, change: Callable[[Image], Image]) -> R:
-    """The record with `change` applied to each of its images."""
-    if isinstance(record, Conversation):
-        return replace(record, turns=map_parts(record.turns, {Image: change}))
-    prompt, chosen, rejected = (map_parts(turns, {Image: change}) for turns in (record.prompt, record.chosen, record.rejected))
-    return replace(record, prompt=prompt, chosen=chosen, rejected=rejected)
 
 
 def _pixels(image: Image, step: str) -> np.ndarray:
@@ -79,7 +70,7 @@ class DecodeImage:
             return replace(image, pixels=done.pixels, source=image.source if self.keep_source else None)
 
         try:
-            record = map_images(record, decode)
+            record = map_parts(record, {Image: decode})
         except Refused as refused:
             return Reject(record.key, refused.reason.name, f"image {len(decoded)}: {refused.detail}")
         first = next(iter(images_of(record)), None)
@@ -148,7 +139,7 @@ class CapSide:
             raise ValueError(f"max_side_px is {self.max_side_px}, expected 1 or more")
 
     def __call__(self, record: R) -> R:
-        return map_images(record, lambda image: replace(image, pixels=cap_side(_pixels(image, "CapSide"), self.max_side_px)))
+        return map_parts(record, {Image: lambda image: replace(image, pixels=cap_side(_pixels(image, "CapSide"), self.max_side_px))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +173,7 @@ class MakeCanvas:
             return replace(image, pixels=pixels if self.keep_pixels else None, canvas=canvas, num_tokens=plan.num_tokens)
 
         try:
-            record = map_images(record, place)
+            record = map_parts(record, {Image: place})
         except Refused as refused:
             return Reject(record.key, refused.reason.name, f"image {len(num_crops)}: {refused.detail}")
         num_tokens = sum(image.num_tokens or 0 for image in images_of(record))

@@ -1,11 +1,11 @@
-"""Which language a text is in, by py3langid, offline."""
+"""Measures the language of documents, and keeps those in chosen ones."""
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from processors.language_id import detect_language
 from schemas.facts import Fact
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, with_facts
@@ -13,14 +13,6 @@ from schemas.records import Document, with_facts
 LANGUAGE = Fact("text.language", str, "Language measured by py3langid (ISO 639-1)")
 CONFIDENCE = Fact("text.language_confidence", float, "Probability that py3langid gives the language, 0 to 1")
 WRONG_LANGUAGE = Reason("wrong_language", "The measured language is not one that was asked for")
-MAX_CHARS = 5_000  # enough for the classifier, and bounded for long documents
-
-
-@functools.cache
-def _classifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)  # the model ships inside the package
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +27,8 @@ class DetectLanguage:
     version: ClassVar = 1
 
     def __call__(self, record: Document) -> Document:
-        language, confidence = _classifier().classify(record.text[:MAX_CHARS])
-        return with_facts(record, {LANGUAGE.name: str(language), CONFIDENCE.name: round(float(confidence), 6)})
+        language, confidence = detect_language(record.text)
+        return with_facts(record, {LANGUAGE.name: language, CONFIDENCE.name: confidence})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,24 @@
+"""Which language a text is in, by py3langid, offline: for documents, transcripts, translations and queries alike."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+MAX_CHARS = 5_000  # enough for the classifier, and bounded for long documents
+
+
+@functools.cache
+def _classifier(languages: tuple[str, ...]) -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    classifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)  # the model ships inside the package
+    if languages:
+        classifier.set_languages(list(languages))
+    return classifier
+
+
+def detect_language(text: str, languages: tuple[str, ...] = ()) -> tuple[str, float]:
+    """The language (ISO 639-1) of the first 5,000 characters, and its probability; only among `languages` when they are named."""
+    language, confidence = _classifier(languages).classify(text[:MAX_CHARS])
+    return str(language), round(float(confidence), 6)
