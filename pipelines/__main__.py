@@ -16,8 +16,8 @@ from rich.table import Table
 from pipelines.build import BuildError, Execution, build
 from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, resolve_source
 from pipelines.corpora import CORPORA
+from pipelines.feed import ConservationError, DeclarationError
 from pipelines.recipe import PlanError
-from pipelines.run import ConservationError, DeclarationError
 from pipelines.show import progress_for, show_record, summary_row, summary_table
 from pipelines.stage import stage_folder
 from schemas.arrow import SchemaError

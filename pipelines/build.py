@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.card import write_card
+from pipelines.feed import Caller, LocalCaller
 from pipelines.recipe import Recipe
-from pipelines.run import Caller, LocalCaller, SplitResult, run_split
+from pipelines.run import SplitResult, run_split
+from pipelines.stage import STAGES
 from schemas.corpus import Corpus, finish, sum_ledger
 from schemas.identity import canonical_json
+from schemas.replies import Replies
 from schemas.shard import is_no_space, write_if_absent
 
 SMALL_ROWS = 600  # about ten seconds of the slowest steps
@@ -51,18 +54,22 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How a recipe is run. `workers` None chooses: in-process for small sources, else a worker a CPU; 0 is in-process."""
+    """How a recipe is run. `workers` None chooses: in-process for small sources, else a worker a CPU; 0 is in-process.
+
+    `replies` is the folder in which the replies of models are kept; by default `.replies` beside the corpora.
+    """
 
     workers: int | None = None
     address: str | None = None
     fault_budget: float = 0.01
     min_faults: int = 10
+    replies: str = ""
     rebuild: bool = False
 
 
 @dataclass
 class BuildResult:
-    """What a build did. `seconds` is wall time, `step_seconds` the time inside each step over all workers."""
+    """What a build did. `seconds` is wall time; the rest sums over workers, by step (see SplitResult)."""
 
     name: str
     path: Path
@@ -72,6 +79,9 @@ class BuildResult:
     num_resumed: int
     workers: int
     step_seconds: Counter[str] = field(default_factory=Counter)
+    busy_s: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    known: Counter[str] = field(default_factory=Counter)
 
 
 @contextlib.contextmanager
@@ -94,6 +104,12 @@ def corpus_lock(corpus: Path) -> Iterator[str]:
 
 def lock_path(corpus: Path) -> Path:
     return corpus.parent / f".{corpus.name}.lock"
+
+
+def replies_folder(corpus: Path) -> Path:
+    """Where the replies of models are kept by default: beside the corpora, so that they and their stages share them."""
+    out = corpus.parent.parent if corpus.parent.name == STAGES else corpus.parent
+    return out / ".replies"
 
 
 def holds_token(corpus: Path, token: str) -> bool:
@@ -172,7 +188,10 @@ def _build_locked(recipe: Recipe, corpus: Corpus, token: str, execution: Executi
     progress.start(recipe.name, len(splits), len(committed), rows)
 
     def on_split(done: SplitResult) -> None:
-        result.step_seconds.update(done.seconds)
+        for total, part in (
+            (result.step_seconds, done.seconds), (result.busy_s, done.busy_s), (result.asked, done.asked), (result.known, done.known)
+        ):  # fmt: skip
+            total.update(part)  # type: ignore[arg-type]
         progress.committed(done)
         budget.spend(done)
 
@@ -197,16 +216,17 @@ def _run_pending(
     on_split: Callable[[SplitResult], None],
     progress: Progress,
 ) -> None:
+    replies = Replies(Path(execution.replies) if execution.replies else replies_folder(path))
     if workers == 0:
         with contextlib.ExitStack() as stack:
             openers = [step for step in recipe.steps if step.is_opener]
             callers: dict[str, Caller] = {step.name: LocalCaller(stack.enter_context(step.processor.open())) for step in openers}
             for split in pending:
-                on_split(run_split(recipe, split, path, callers, may_commit=lambda: holds_token(path, token)))
+                on_split(run_split(recipe, split, path, callers, may_commit=lambda: holds_token(path, token), replies=replies))
         return
     from pipelines import cluster  # Ray takes a second to import; in-process builds do without
 
-    cluster.run_splits(recipe, pending, path, token, workers, execution.address, on_split, progress.note)
+    cluster.run_splits(recipe, pending, path, token, replies, workers, execution.address, on_split, progress.note)
 
 
 def _choose_workers(execution: Execution, pending: list[Any]) -> int:

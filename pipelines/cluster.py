@@ -24,11 +24,11 @@ import ray
 from ray import exceptions as ray_errors
 
 from pipelines.build import BuildError, holds_token
+from pipelines.feed import WorkerLost
 from pipelines.recipe import Recipe
-from pipelines.run import SplitResult, WorkerLost, probe_split, run_split
+from pipelines.run import SplitResult, probe_split, run_split
 from pipelines.step import Step
-from schemas.outcome import Reject
-from schemas.records import Record
+from schemas.replies import Replies
 
 CRASHES = (
     ray_errors.WorkerCrashedError,
@@ -52,8 +52,11 @@ class _ModelActor:
         self._stack = contextlib.ExitStack()
         self._function = self._stack.enter_context(processor.open())
 
-    def call(self, records: list[Record]) -> list[Record | Reject]:
-        return self._function(records)
+    def call(self, items: list[Any]) -> tuple[float, list[Any]]:
+        """The results, and how long they took."""
+        start = time.perf_counter()
+        results = self._function(items)
+        return time.perf_counter() - start, results
 
 
 @dataclass
@@ -62,15 +65,18 @@ class PoolCaller:
 
     actors: list[Any]
     depth: int
+    busy_s: float = 0.0
     _next: int = 0
 
-    def submit(self, records: list[Record]) -> Any:
+    def submit(self, items: list[Any]) -> Any:
         self._next += 1
-        return self.actors[self._next % len(self.actors)].call.remote(records)
+        return self.actors[self._next % len(self.actors)].call.remote(items)
 
-    def result(self, handle: Any) -> list[Record | Reject]:
+    def result(self, handle: Any) -> list[Any]:
         try:
-            return ray.get(handle)
+            busy_s, results = ray.get(handle)
+            self.busy_s += busy_s
+            return results
         except ray_errors.RayTaskError as error:
             if isinstance(error.cause, CRASHES):
                 raise WorkerLost(str(error.cause)) from error
@@ -80,14 +86,16 @@ class PoolCaller:
 
 
 def _split_task(
-    recipe: Recipe, split: Any, path: str, token: str, callers: dict[str, PoolCaller], condemned: frozenset[int]
+    recipe: Recipe, split: Any, path: str, token: str, replies: Replies, callers: dict[str, PoolCaller], condemned: frozenset[int]
 ) -> SplitResult:
     corpus = Path(path)
-    return run_split(recipe, split, corpus, callers, condemned, may_commit=lambda: holds_token(corpus, token))
+    return run_split(recipe, split, corpus, callers, condemned, lambda: holds_token(corpus, token), replies)
 
 
-def _probe_task(recipe: Recipe, split: Any, callers: dict[str, PoolCaller], span: tuple[int, int], condemned: frozenset[int]) -> int:
-    return probe_split(recipe, split, callers, span, condemned)
+def _probe_task(
+    recipe: Recipe, split: Any, callers: dict[str, PoolCaller], span: tuple[int, int], condemned: frozenset[int], replies: Replies
+) -> int:
+    return probe_split(recipe, split, callers, span, condemned, replies)
 
 
 def _is_crash(error: BaseException) -> bool:
@@ -121,15 +129,21 @@ def _session(workers: int, num_actors: int, address: str | None, note: Callable[
         ray.shutdown()
 
 
+def pool_size(step: Step, workers: int) -> int:
+    """Actors of an opener: what the step says, else as many as there are workers."""
+    return step.pool or max(1, workers)
+
+
 class _Pools:
     """The model actors of a plan, started once and replaced when they die."""
 
-    def __init__(self, steps: list[Step]) -> None:
+    def __init__(self, steps: list[Step], workers: int) -> None:
         self._steps = {step.name: step for step in steps}
+        self._sizes = {step.name: pool_size(step, workers) for step in steps}
         self._actors: dict[str, list[Any]] = {}
         self._keys: dict[str, Any] = {step.name: ray.put(step.processor) for step in steps}
         for name in self._steps:
-            self._actors[name] = [self._spawn(name) for _ in range(self._steps[name].pool)]
+            self._actors[name] = [self._spawn(name) for _ in range(self._sizes[name])]
 
     def _spawn(self, name: str) -> Any:
         resources = getattr(self._steps[name].processor, "resources", {"num_cpus": 1})
@@ -152,20 +166,21 @@ class _Runner:
     recipe_ref: Any
     path: str
     token: str
+    replies: Replies
     pools: _Pools | None
     task_cpus: float
 
     def start(self, split: Any, condemned: frozenset[int] = frozenset()) -> Any:
         callers = self.pools.callers() if self.pools else {}
         task = ray.remote(_split_task).options(max_retries=0, num_cpus=self.task_cpus)
-        return task.remote(self.recipe_ref, split, self.path, self.token, callers, condemned)
+        return task.remote(self.recipe_ref, split, self.path, self.token, self.replies, callers, condemned)
 
     def probe(self, split: Any, span: tuple[int, int], condemned: frozenset[int] = frozenset()) -> int | None:
         """Rows seen in the span, or None when it killed its worker."""
         callers = self.pools.callers() if self.pools else {}
         task = ray.remote(_probe_task).options(max_retries=0, num_cpus=self.task_cpus)
         try:
-            return ray.get(task.remote(self.recipe_ref, split, callers, span, condemned))
+            return ray.get(task.remote(self.recipe_ref, split, callers, span, condemned, self.replies))
         except (ray_errors.RayError, *CRASHES) as error:
             if not _is_crash(error):
                 raise
@@ -179,6 +194,7 @@ def run_splits(
     pending: list[Any],
     path: Path,
     token: str,
+    replies: Replies,
     workers: int,
     address: str | None,
     on_split: Callable[[SplitResult], None],
@@ -190,10 +206,10 @@ def run_splits(
         BuildError: the cluster is too small for the plan, or a crash cannot be pinned to a record.
     """
     openers = [step for step in recipe.steps if step.is_opener]
-    num_actors = sum(step.pool for step in openers)
+    num_actors = sum(pool_size(step, workers) for step in openers)
     with _session(workers, num_actors, address, note):
         _preflight(workers, num_actors)
-        runner = _Runner(ray.put(recipe), str(path), token, _Pools(openers) if openers else None, 1)
+        runner = _Runner(ray.put(recipe), str(path), token, replies, _Pools(openers, workers) if openers else None, 1)
         suspects = _run_all(runner, pending, workers, on_split, note)
         for split in suspects:
             on_split(_run_suspect(runner, split, note))

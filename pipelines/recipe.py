@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from pipelines.step import BATCHED, GATHER, Step
+from pipelines.step import ASK, BATCHED, GATHER, Step
 from schemas.arrow import VERSION as SCHEMA_VERSION
 from schemas.arrow import kind_of
 from schemas.facts import Fact
@@ -133,6 +133,6 @@ def _check_step(step: Step, kind: type, written: dict[str, type]) -> list[str]:
             problems.append(
                 f"step {step.name} reads fact {fact.name} as {fact.type.__name__}, it is written as {written[fact.name].__name__}"
             )
-    if step.is_opener and step.mode != BATCHED:
-        problems.append(f"step {step.name} is an opener and is fed {step.mode}; openers are fed batched")
+    if step.is_opener and step.mode not in (BATCHED, ASK):
+        problems.append(f"step {step.name} is an opener and is fed {step.mode}; openers are fed batched or asked")
     return problems

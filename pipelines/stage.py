@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pipelines.recipe import Recipe
 
+STAGES = ".stages"
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -24,4 +26,4 @@ def only(recipe: Recipe) -> tuple[Stage, ...]:
 
 def stage_folder(out: Path, name: str, is_last: bool) -> Path:
     """Where a stage's corpus directory is put."""
-    return out if is_last else out / ".stages"
+    return out if is_last else out / STAGES

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.facts import Fact
 
-EACH, BATCHED, EXPAND, GATHER = "each", "batched", "expand", "gather"
+EACH, BATCHED, EXPAND, GATHER, ASK = "each", "batched", "expand", "gather", "ask"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`size` is the batch size of `batched`; `by` the fact that groups for `gather`; `pool` the actors an opener may have."""
+    """`size` is the batch size of `batched` and `ask`; `by` the fact that groups for `gather`.
+
+    `pool` is how many actors hold an opener; 0 means as many as the build has workers. It decides no byte.
+    """
 
     processor: Any
     mode: str
     name: str
     size: int = 0
     by: Fact | None = None
-    pool: int = 1
+    pool: int = field(default=0, metadata={"fingerprint": False})
 
     @property
     def is_opener(self) -> bool:
@@ -41,11 +44,23 @@ def expand(processor: Any, name: str | None = None) -> Step:
     return Step(processor, EXPAND, _name(processor, name))
 
 
-def batched(processor: Any, size: int, name: str | None = None, pool: int = 1) -> Step:
+def batched(processor: Any, size: int, name: str | None = None, pool: int = 0) -> Step:
     """A list in, a list of the same length out, aligned; for models. The processor may be an opener with `pool` actors."""
     if size < 1:
         raise ValueError(f"step {_name(processor, name)} has batch size {size}, expected 1 or more")
     return Step(processor, BATCHED, _name(processor, name), size=size, pool=pool)
+
+
+def ask(processor: Any, size: int = 4, name: str | None = None, pool: int = 0) -> Step:
+    """One record in, one record or Reject out, by way of a model whose replies are kept (see schemas/replies.py).
+
+    The processor has `identity()`, all that decides a reply beside the question; `questions(record)`, a list (each with a
+    `digest()`) or a Reject; `open()`, a context manager that gives the callable from a list of questions to their replies
+    (bytes), aligned; `answer(record, replies)`. Only questions and replies travel to the model and back.
+    """
+    if size < 1:
+        raise ValueError(f"step {_name(processor, name)} has batch size {size}, expected 1 or more")
+    return Step(processor, ASK, _name(processor, name), size=size, pool=pool)
 
 
 def gather(processor: Any, by: Fact, name: str | None = None) -> Step:

@@ -9,7 +9,8 @@ import pytest
 from datasets import load_from_disk
 
 from pipelines.build import BuildError, Execution, build, corpus_lock
-from pipelines.run import FencedOut, LocalCaller, run_split
+from pipelines.feed import LocalCaller
+from pipelines.run import FencedOut, run_split
 from pipelines.step import batched, each
 from schemas.corpus import Corpus, check_files
 from tests.toy import KeepEven, Shout, hashes, toy_recipe

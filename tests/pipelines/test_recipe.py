@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import pytest
 
 from pipelines.build import Execution, build
+from pipelines.feed import ConservationError, DeclarationError
 from pipelines.recipe import PlanError, Recipe
-from pipelines.run import ConservationError, DeclarationError
 from pipelines.step import batched, each, expand, gather
 from processors.audio.steps import LogMel
 from schemas.facts import Fact
