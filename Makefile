@@ -1,8 +1,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Debian packages: flite speaks the sample; the codecs for decoding come inside PyAV.
-APT_PACKAGES := flite
+# Debian packages: flite speaks English, espeak-ng the other languages; ffmpeg's libraries serve the optional neural voices
+# (torchcodec). The codecs for decoding come inside PyAV.
+APT_PACKAGES := flite espeak-ng ffmpeg
 
 .PHONY: setup demo test check fix bench clean
 
@@ -10,9 +11,9 @@ setup: .setup-done
 
 # uv does not read pip's find-links by itself; where pip has one set, uv is told.
 .setup-done: pyproject.toml Makefile
-	@command -v flite >/dev/null || { \
+	@for program in $(APT_PACKAGES); do command -v $$program >/dev/null || missing=1; done; [ -z "$$missing" ] || { \
 	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(APT_PACKAGES); \
-	  else echo "flite is missing; run: sudo apt-get install -y $(APT_PACKAGES)" >&2; exit 1; fi; }
+	  else echo "some of $(APT_PACKAGES) are missing; run: sudo apt-get install -y $(APT_PACKAGES)" >&2; exit 1; fi; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/python -m uv pip install --quiet --python $(BIN)/python -e '.[dev]'

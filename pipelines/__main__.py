@@ -18,7 +18,7 @@ from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_f
 from pipelines.corpora import CORPORA
 from pipelines.feed import ConservationError, DeclarationError
 from pipelines.recipe import PlanError
-from pipelines.show import progress_for, show_record, summary_row, summary_table
+from pipelines.show import engines_table, progress_for, show_record, summary_row, summary_table
 from pipelines.stage import stage_folder
 from schemas.arrow import SchemaError
 from schemas.corpus import Corpus, CorpusError
@@ -125,6 +125,9 @@ def show_summary(rows: list[dict[str, Any]], as_json: bool) -> None:
         print(json.dumps(rows, indent=2))
     else:
         out_console.print(summary_table(rows))
+        engines = engines_table(rows)
+        if engines is not None:
+            out_console.print(engines)
     if any(row["faults"] for row in rows):
         faulty = ", ".join(row["corpus"] for row in rows if row["faults"])
         raise fail(f"some records made a processor raise in {faulty}; see `corpusmill inspect PATH --rejects --failure fault`")

@@ -27,7 +27,22 @@ from schemas.replies import Replies
 from schemas.shard import is_no_space, write_if_absent
 
 SMALL_ROWS = 600  # about ten seconds of the slowest steps
-LIBRARIES = ("numpy", "pyarrow", "pillow", "soundfile", "soxr", "av", "rs-bpe", "py3langid", "ftfy", "trafilatura")
+LIBRARIES = (
+    "numpy",
+    "pyarrow",
+    "pillow",
+    "soundfile",
+    "soxr",
+    "av",
+    "rs-bpe",
+    "py3langid",
+    "ftfy",
+    "trafilatura",
+    "jiwer",
+    "num2words",
+    "text2num",
+    "whisper-normalizer",
+)
 
 
 class BuildError(RuntimeError):

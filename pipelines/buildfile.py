@@ -44,7 +44,7 @@ class Job:
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def stages(self) -> tuple[Stage, ...]:
-        return CORPORA[self.corpus].make(self.source, **self.parameters)
+        return CORPORA[self.corpus].make(self.source, **_grouped(self.corpus, self.parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,32 @@ class BuildFile:
 
 
 def parameters_of(corpus: str) -> dict[str, tuple[Any, Any]]:
-    """Parameter names of a corpus with their type and default."""
+    """Parameter names of a corpus with their type and default; a group of parameters (a dataclass) is named field by field."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for name, (hint, default) in _keywords(corpus).items():
+        if dataclasses.is_dataclass(hint):
+            found |= {part: (kind, getattr(default, part)) for part, kind in typing.get_type_hints(hint).items()}
+        else:
+            found[name] = (hint, default)
+    return found
+
+
+def _keywords(corpus: str) -> dict[str, tuple[Any, Any]]:
     make = CORPORA[corpus].make
     hints = typing.get_type_hints(make)
     return {name: (hints[name], p.default) for name, p in inspect.signature(make).parameters.items() if p.kind is p.KEYWORD_ONLY}
+
+
+def _grouped(corpus: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The keyword arguments of the corpus's function: the fields of each group gathered into it."""
+    found: dict[str, Any] = {}
+    for name, (hint, default) in _keywords(corpus).items():
+        if dataclasses.is_dataclass(hint):
+            parts = {field.name: given[field.name] for field in dataclasses.fields(hint) if field.name in given}
+            found[name] = dataclasses.replace(default, **parts)
+        elif name in given:
+            found[name] = given[name]
+    return found
 
 
 def read_build_file(path: Path, overrides: Sequence[str] = (), only: Sequence[str] = ()) -> BuildFile:

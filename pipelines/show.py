@@ -94,7 +94,33 @@ def summary_row(results: list[BuildResult]) -> dict[str, Any]:
         "splits_built": sum(result.num_built for result in results),
         "splits_resumed": sum(result.num_resumed for result in results),
         "workers": max(result.workers for result in results),
+        "engines": {name: told for result in results for name, told in engines_of(result).items()},
     }
+
+
+def engines_of(result: BuildResult) -> dict[str, dict[str, float]]:
+    """For each step that asks a model: questions asked, replies known already, seconds that models worked, share of the workers' time."""
+    names = sorted(result.asked.keys() | result.known.keys())
+    worker_s = result.seconds * max(1, result.workers)
+    return {
+        name: {
+            "asked": result.asked[name],
+            "known": result.known[name],
+            "busy_s": round(result.busy_s[name], 2),
+            "busy_ratio": round(result.busy_s[name] / worker_s, 3) if worker_s else 0.0,
+        }
+        for name in names
+    }
+
+
+def engines_table(rows: list[dict[str, Any]]) -> Table | None:
+    """What the models did, by corpus and step; None when no step asked any."""
+    table = Table("corpus", "engine step", "asked", "known", "busy s", "share of workers' time")
+    for row in rows:
+        for name, told in row["engines"].items():
+            numbers = (f"{told['asked']:,}", f"{told['known']:,}", f"{told['busy_s']:.1f}", f"{told['busy_ratio']:.0%}")
+            table.add_row(row["corpus"], name, *numbers)
+    return table if table.row_count else None
 
 
 def summary_table(rows: list[dict[str, Any]]) -> Table:
