@@ -19,7 +19,8 @@ from pipelines.corpora import CORPORA
 from pipelines.feed import ConservationError, DeclarationError
 from pipelines.recipe import PlanError
 from pipelines.show import engines_table, progress_for, show_record, summary_row, summary_table
-from pipelines.stage import stage_folder
+from pipelines.stage import Stage, stage_folder
+from processors.speech.engines import EngineMissing
 from schemas.arrow import SchemaError
 from schemas.corpus import Corpus, CorpusError
 
@@ -103,7 +104,7 @@ def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) 
     for job in jobs:
         results: list[Any] = []
         try:
-            stages = job.stages()
+            stages = _stages(job)
             for number, stage in enumerate(stages, 1):
                 with progress_for(as_json) as progress:
                     recipe = stage.make(results[-1].path if results else None)
@@ -111,12 +112,20 @@ def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) 
                     results.append(build(recipe, folder, execution, progress))
         except PlanError as error:
             raise fail(str(error), 2) from error
-        except (BuildError, ConservationError, DeclarationError, CorpusError, SchemaError, OSError) as error:
+        except (BuildError, ConservationError, DeclarationError, CorpusError, SchemaError, EngineMissing, OSError) as error:
             raise fail(f"{type(error).__name__}: {error}" if not isinstance(error, BuildError) else str(error)) from error
         except KeyboardInterrupt:
             raise fail(f"stopped while building {job.corpus}; what is committed stays: run the same command again to go on") from None
         rows.append(summary_row(results))
     return rows
+
+
+def _stages(job: Job) -> tuple[Stage, ...]:
+    """The stages of a job; a value that its corpus does not take is a usage error."""
+    try:
+        return job.stages()
+    except ValueError as error:
+        raise fail(f"corpus {job.corpus}: {error}", 2) from error
 
 
 def show_summary(rows: list[dict[str, Any]], as_json: bool) -> None:

@@ -27,6 +27,7 @@ from schemas.replies import Replies
 from schemas.shard import is_no_space, write_if_absent
 
 SMALL_ROWS = 600  # about ten seconds of the slowest steps
+SMALL_ASKED_ROWS = 40  # and of models that take a quarter of a second a row
 LIBRARIES = (
     "numpy",
     "pyarrow",
@@ -196,7 +197,7 @@ def _build_locked(recipe: Recipe, corpus: Corpus, token: str, execution: Executi
     committed = corpus.committed()
     _check_splits(corpus, splits, committed)
     pending = [split for split in splits if split.id not in committed]
-    workers = _choose_workers(execution, pending)
+    workers = _choose_workers(execution, pending, any(step.is_opener for step in recipe.steps))
     budget = _FaultBudget(execution, sum_ledger(corpus.ledger()))
     result = BuildResult(recipe.name, corpus.path, {}, 0.0, len(pending), len(committed), workers)
     rows = sum(max(split.num_rows, 0) for split in pending)
@@ -244,14 +245,16 @@ def _run_pending(
     cluster.run_splits(recipe, pending, path, token, replies, workers, execution.address, on_split, progress.note)
 
 
-def _choose_workers(execution: Execution, pending: list[Any]) -> int:
+def _choose_workers(execution: Execution, pending: list[Any], asks_models: bool) -> int:
     if execution.workers is not None:
         return execution.workers
     rows = [split.num_rows for split in pending]
-    is_small = len(pending) <= 1 or (min(rows, default=0) >= 0 and sum(rows) <= SMALL_ROWS)
+    bound = SMALL_ASKED_ROWS if asks_models else SMALL_ROWS
+    is_small = (len(pending) <= 1 and not asks_models) or (min(rows, default=0) >= 0 and sum(rows) <= bound)
     if is_small and not execution.address:
         return 0  # seconds of work: starting Ray would take longer
-    return min(len(os.sched_getaffinity(0)), len(pending))
+    num_cpus = len(os.sched_getaffinity(0))
+    return num_cpus if asks_models else min(num_cpus, len(pending))  # the models of one split work side by side too
 
 
 def _remove_corpus(corpus: Corpus) -> None:

@@ -7,6 +7,7 @@ actors directly. A record is condemned only by runs in which nothing else was un
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -42,6 +43,7 @@ CRASHES = (
     MemoryError,
 )
 BATCHES_AHEAD = 3  # batches a split keeps queued at a pool, so that an actor finds the next one waiting
+MAX_WAITING = 100_000  # batches that may wait in a pool's queue: more than all splits in flight can send
 OBJECT_STORE_BYTES = 512 << 20
 
 
@@ -53,36 +55,62 @@ class _ModelActor:
         self._function = self._stack.enter_context(processor.open())
 
     def call(self, items: list[Any]) -> tuple[float, list[Any]]:
-        """The results, and how long they took."""
+        """How long the work took, and its results."""
         start = time.perf_counter()
         results = self._function(items)
         return time.perf_counter() - start, results
 
 
+class _PoolQueue:
+    """The one queue of a pool: whichever actor is free takes the batch that has waited longest, whatever split it is of.
+
+    Batches and results pass by reference: only the time that a batch took comes here.
+    """
+
+    def __init__(self, actors: list[Any]) -> None:
+        self._free: asyncio.Queue[Any] = asyncio.Queue()
+        for actor in actors:
+            self._free.put_nowait(actor)
+
+    async def call(self, batch: list[Any]) -> tuple[float, list[Any]]:
+        """The seconds that the batch took, and a list with the reference of its results."""
+        actor = await self._free.get()
+        try:
+            busy_s, results = actor.call.options(num_returns=2).remote(batch[0])
+            return await busy_s, [results]
+        finally:
+            self._free.put_nowait(actor)
+
+
 @dataclass
 class PoolCaller:
-    """Sends batches to a pool's actors in turn; a dead actor makes the split's attempt a crash."""
+    """Sends batches to a pool's queue; a dead actor makes the split's attempt a crash."""
 
-    actors: list[Any]
+    queue: Any
     depth: int
     busy_s: float = 0.0
-    _next: int = 0
 
     def submit(self, items: list[Any]) -> Any:
-        self._next += 1
-        return self.actors[self._next % len(self.actors)].call.remote(items)
+        return self.queue.call.remote([ray.put(items)])
 
     def result(self, handle: Any) -> list[Any]:
         try:
-            busy_s, results = ray.get(handle)
-            self.busy_s += busy_s
-            return results
-        except ray_errors.RayTaskError as error:
-            if isinstance(error.cause, CRASHES):
-                raise WorkerLost(str(error.cause)) from error
-            raise error.cause from None
-        except CRASHES as error:
-            raise WorkerLost(f"a model actor died: {type(error).__name__}") from error
+            busy_s, (results,) = ray.get(handle)
+            found = ray.get(results)
+        except (ray_errors.RayError, *CRASHES) as error:
+            cause = _cause(error)
+            if isinstance(cause, CRASHES):
+                raise WorkerLost(f"a model actor died: {type(cause).__name__}") from error
+            raise cause from None
+        self.busy_s += busy_s
+        return found
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What was raised, without the errors that Ray wraps around it on its way through actors and tasks."""
+    while isinstance(error, ray_errors.RayTaskError) and isinstance(error.cause, BaseException) and error.cause is not error:
+        error = error.cause
+    return error
 
 
 def _split_task(
@@ -99,7 +127,7 @@ def _probe_task(
 
 
 def _is_crash(error: BaseException) -> bool:
-    return isinstance(error, CRASHES) or isinstance(getattr(error, "cause", None), CRASHES)
+    return isinstance(_cause(error), CRASHES)
 
 
 @contextlib.contextmanager
@@ -140,25 +168,29 @@ class _Pools:
     def __init__(self, steps: list[Step], workers: int) -> None:
         self._steps = {step.name: step for step in steps}
         self._sizes = {step.name: pool_size(step, workers) for step in steps}
-        self._actors: dict[str, list[Any]] = {}
         self._keys: dict[str, Any] = {step.name: ray.put(step.processor) for step in steps}
-        for name in self._steps:
-            self._actors[name] = [self._spawn(name) for _ in range(self._sizes[name])]
+        self._actors = {name: self._spawn(name) for name in self._steps}
+        self._queues = {name: self._queue(name) for name in self._steps}
 
-    def _spawn(self, name: str) -> Any:
+    def _spawn(self, name: str) -> list[Any]:
         resources = getattr(self._steps[name].processor, "resources", {"num_cpus": 1})
         actor = ray.remote(_ModelActor).options(max_restarts=0, max_task_retries=0, **resources)
-        return actor.remote(self._keys[name])
+        return [actor.remote(self._keys[name]) for _ in range(self._sizes[name])]
+
+    def _queue(self, name: str) -> Any:
+        queue = ray.remote(_PoolQueue).options(max_restarts=0, max_task_retries=0, num_cpus=0, max_concurrency=MAX_WAITING)
+        return queue.remote(self._actors[name])
 
     def callers(self) -> dict[str, PoolCaller]:
-        return {name: PoolCaller(list(actors), BATCHES_AHEAD * len(actors)) for name, actors in self._actors.items()}
+        return {name: PoolCaller(self._queues[name], BATCHES_AHEAD * len(actors)) for name, actors in self._actors.items()}
 
     def replace(self) -> None:
         """Starts every actor anew: after a crash none is trusted to be free of queued work."""
-        for name, actors in self._actors.items():
-            for actor in actors:
+        for name in self._steps:
+            for actor in (self._queues[name], *self._actors[name]):
                 ray.kill(actor)
-            self._actors[name] = [self._spawn(name) for _ in actors]
+            self._actors[name] = self._spawn(name)
+            self._queues[name] = self._queue(name)
 
 
 @dataclass
@@ -242,7 +274,7 @@ def _run_all(
                 on_split(ray.get(ref))
             except (ray_errors.RayError, *CRASHES) as error:
                 if not _is_crash(error):
-                    raise (getattr(error, "cause", None) or error) from error
+                    raise _cause(error) from error
                 note(f"a worker died while it held {split.path} [{split.start}:{split.stop}]; it will be tried again alone")
                 suspects.append(split)
                 if runner.pools:  # work queued at the dead actor fails too: drain, then start anew
@@ -278,7 +310,7 @@ def _run_suspect(runner: _Runner, split: Any, note: Callable[[str], None]) -> Sp
             return ray.get(runner.start(split, condemned))
         except (ray_errors.RayError, *CRASHES) as error:
             if not _is_crash(error):
-                raise (getattr(error, "cause", None) or error) from error
+                raise _cause(error) from error
             if runner.pools:
                 runner.pools.replace()
         found = _find_poison(runner, split, condemned)

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from processors import tokens
 from schemas.facts import Fact
 from schemas.outcome import Reason, Reject
 from schemas.parts import Audio, Image, Text, ToolCall, ToolResult
-from schemas.records import Conversation, Document, Preference, Record, Turn, turns_of, with_facts
+from schemas.records import Conversation, Document, Preference, Record, Turn, turns_of
 
 NUM_TEXT_TOKENS = Fact("contract.num_text_tokens", int, "Tokens of text and of the template, specials included")
 NUM_IMAGE_TOKENS = Fact("contract.num_image_tokens", int, "Tokens that images take: the sum of their placeholders")
@@ -204,4 +204,4 @@ class Contract:
             return Reject(record.key, NOTHING_LEARNED.name, "no turn is learned")
         if facts[NUM_TOKENS.name] > self.max_tokens:
             return Reject(record.key, TOO_LONG.name, f"{facts[NUM_TOKENS.name]} tokens, the context holds {self.max_tokens}")
-        return with_facts(record, facts)  # type: ignore[type-var]
+        return replace(record, facts={**record.facts, **facts})  # a record of another corpus brings counts of what it was

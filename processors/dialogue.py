@@ -6,10 +6,13 @@ for speech recognition in every language; captions after an image with an option
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from processors.speech_text import WORDS
+from processors.word_times import BadWordTimes, words_of
 from schemas.facts import Fact
 from schemas.identity import keyed_rng
 from schemas.outcome import Reason, Reject
@@ -22,15 +25,19 @@ NO_IMAGE = Reason("no_image", "The row names no image")
 NO_CAPTION = Reason("no_caption", "The row has no caption, or only empty ones")
 NO_TEXT = Reason("no_text", "The row has no text, or an empty one")
 BAD_SEGMENT_TIMES = Reason("bad_segment_times", "offset or duration of the row is not a number of seconds >= 0")
+BAD_WORD_TIMES = Reason("bad_word_times", "The row's words or segments are no words with times in order")
 
 LANGUAGE = Fact("text.stated_language", str, "Language that the source states (ISO 639-1), empty when it states none")
 SPEAKER = Fact("speech.speaker", str, "Speaker that the source states, empty when it states none")
+STATED_TRANSCRIPT = Fact("text.stated_transcript", str, "Transcript that the source states for the audio, empty when it states none")
 
+TRANSCRIPT_FIELDS = ("text", "transcript", "sentence")
 TRANSCRIBE_PROMPT = "Transcribe the audio clip into text."
 CAPTION_PROMPT = "Describe the image."
 
 
-def _text_field(fields: Mapping[str, object], *names: str) -> str:
+def text_field(fields: Mapping[str, object], *names: str) -> str:
+    """The first of the named fields that holds text, without white space around it; empty when none does."""
     for name in names:
         value = fields.get(name)
         if isinstance(value, str) and value.strip():
@@ -38,7 +45,24 @@ def _text_field(fields: Mapping[str, object], *names: str) -> str:
     return ""
 
 
-def _seconds(row: Row, name: str) -> float | Reject | None:
+def language_field(fields: Mapping[str, object], *names: str) -> str:
+    """The language that the fields state (ISO 639-1, without a region), empty when they state none."""
+    return text_field(fields, *(names or ("lang", "language", "locale"))).replace("_", "-").split("-")[0].lower()
+
+
+def audio_of(row: Row) -> Audio | Reject:
+    """The clip that the row means: all of its audio, or from `offset` on, `duration` long."""
+    if "audio" not in row.blobs:
+        return Reject(row.key, NO_AUDIO.name, "expected audio_filepath, or audio, in the row")
+    offset = seconds_field(row, "offset")
+    duration = seconds_field(row, "duration") if offset is not None else None
+    if isinstance(offset, Reject) or isinstance(duration, Reject):
+        return offset if isinstance(offset, Reject) else duration  # type: ignore[return-value]
+    return Audio(source=row.blobs["audio"], offset_s=offset, duration_s=duration)
+
+
+def seconds_field(row: Row, name: str) -> float | Reject | None:
+    """The seconds that a field names, None when it is absent."""
     value = row.fields.get(name)
     if value is None:
         return None
@@ -51,31 +75,33 @@ def _seconds(row: Row, name: str) -> float | Reject | None:
 class TranscriptTask:
     """A row with audio and `text` becomes: user `<audio>` + prompt, assistant transcript (learned).
 
-    A row with `offset` means the part of the file from there, `duration` long (NeMo manifests).
+    A row with `offset` means the part of the file from there, `duration` long (NeMo manifests). Its `lang` is the language,
+    `words` or `segments` its word times (see processors/word_times.py), counted from the start of that part.
     """
 
     prompt: str = TRANSCRIBE_PROMPT
     takes: ClassVar = (Row,)
     gives: ClassVar = Conversation
     reads: ClassVar = ()
-    writes: ClassVar = (LANGUAGE, SPEAKER)
-    reasons: ClassVar = (NO_AUDIO, NO_TRANSCRIPT, BAD_SEGMENT_TIMES)
-    version: ClassVar = 1
+    writes: ClassVar = (LANGUAGE, SPEAKER, WORDS)
+    reasons: ClassVar = (NO_AUDIO, NO_TRANSCRIPT, BAD_SEGMENT_TIMES, BAD_WORD_TIMES)
+    version: ClassVar = 2
 
     def __call__(self, row: Row) -> Conversation | Reject:
-        if "audio" not in row.blobs:
-            return Reject(row.key, NO_AUDIO.name, "expected audio_filepath, or audio, in the row")
-        transcript = _text_field(row.fields, "text", "transcript", "sentence")
+        audio = audio_of(row)
+        if isinstance(audio, Reject):
+            return audio
+        transcript = text_field(row.fields, *TRANSCRIPT_FIELDS)
         if not transcript:
             return Reject(row.key, NO_TRANSCRIPT.name, "expected a non-empty text, transcript or sentence")
-        offset = _seconds(row, "offset")
-        duration = _seconds(row, "duration") if offset is not None else None
-        if isinstance(offset, Reject) or isinstance(duration, Reject):
-            return offset if isinstance(offset, Reject) else duration  # type: ignore[return-value]
-        audio = Audio(source=row.blobs["audio"], offset_s=offset, duration_s=duration)
+        try:
+            words = words_of(row.fields)
+        except BadWordTimes as error:
+            return Reject(row.key, BAD_WORD_TIMES.name, str(error))
         facts: dict[str, FactValue] = {
-            LANGUAGE.name: _text_field(row.fields, "lang", "language", "locale").split("-")[0].lower(),
-            SPEAKER.name: _text_field(row.fields, "speaker", "speaker_id"),
+            LANGUAGE.name: language_field(row.fields),
+            SPEAKER.name: text_field(row.fields, "speaker", "speaker_id"),
+            WORDS.name: json.dumps(words, ensure_ascii=False) if words else "",
         }
         turns = (Turn("user", (audio, Text(self.prompt))), Turn("assistant", (Text(transcript),), learned=True))
         return Conversation(row.key, row.origin, turns, {**row.facts, **facts}, row.parents)
@@ -102,7 +128,7 @@ class CaptionTask:
             return Reject(row.key, NO_IMAGE.name, "expected image, or file_name, in the row")
         captions = row.fields.get("captions")
         found = [text.strip() for text in captions if isinstance(text, str) and text.strip()] if isinstance(captions, list) else []
-        single = _text_field(row.fields, "caption", "text")
+        single = text_field(row.fields, "caption", "text")
         found = found or ([single] if single else [])
         if not found:
             return Reject(row.key, NO_CAPTION.name, "expected a non-empty caption, captions or text")
@@ -124,10 +150,26 @@ class TextTask:
     version: ClassVar = 1
 
     def __call__(self, row: Row) -> Document | Reject:
-        text = _text_field(row.fields, "text", "content")
+        text = text_field(row.fields, "text", "content")
         if not text and "text" in row.blobs:
             text = row.blobs["text"].decode("utf-8", "replace").strip()
         if not text:
             return Reject(row.key, NO_TEXT.name, "expected a non-empty text or content, or a page")
-        language = _text_field(row.fields, "lang", "language").split("-")[0].lower()
+        language = text_field(row.fields, "lang", "language").split("-")[0].lower()
         return Document(row.key, row.origin, text, {**row.facts, LANGUAGE.name: language}, row.parents)
+
+
+@dataclass(frozen=True, slots=True)
+class StateLanguage:
+    """Records whose source states no language are said to be in `language`."""
+
+    language: str = "en"
+    takes: ClassVar = (Conversation,)
+    gives: ClassVar = None
+    reads: ClassVar = ()
+    writes: ClassVar = (LANGUAGE,)
+    reasons: ClassVar = ()
+    version: ClassVar = 1
+
+    def __call__(self, record: Conversation) -> Conversation:
+        return replace(record, facts={**record.facts, LANGUAGE.name: record.facts.get(LANGUAGE.name) or self.language})

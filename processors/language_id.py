@@ -5,6 +5,10 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+_THREE_LETTERS = {
+    **{"eng": "en", "zho": "zh", "chi": "zh", "cmn": "zh", "fra": "fr", "fre": "fr", "deu": "de", "ger": "de"},
+    **{"ita": "it", "jpn": "ja", "por": "pt", "spa": "es"},
+}
 MAX_CHARS = 5_000  # enough for the classifier, and bounded for long documents
 
 
@@ -16,6 +20,13 @@ def _classifier(languages: tuple[str, ...]) -> Any:
     if languages:
         classifier.set_languages(list(languages))
     return classifier
+
+
+@functools.lru_cache(maxsize=1_024)
+def iso_639_1(code: str) -> str:
+    """The two letters of a language code with or without region: pt-BR pt, zh_CN zh, cmn_hans_cn zh; unknown ones lower-cased."""
+    base = code.strip().replace("_", "-").split("-")[0].lower()
+    return _THREE_LETTERS.get(base, base)
 
 
 def detect_language(text: str, languages: tuple[str, ...] = ()) -> tuple[str, float]:

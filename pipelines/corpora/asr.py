@@ -2,6 +2,7 @@
 
 Source: arXiv 2503.01743, section on speech post-training data: about 40,000 hours, 8 languages, one prompt for all of
 them, clips of up to 30 s (375 audio tokens), target = the transcript. User: `<audio>` + prompt; assistant: transcript.
+All public data pass a detector of personal data, and what has any is left out.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.recipe import Recipe
+from pipelines.spoken import Hearing
 from pipelines.stage import Stage, only
 from pipelines.step import each
+from processors.anonymise import HashSpeaker, ScrubPersonalData
+from processors.audio.quality import KeepAudio, MeasureAudio
 from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
 from processors.contract import Contract
 from processors.dialogue import TRANSCRIBE_PROMPT, TranscriptTask
@@ -22,6 +26,12 @@ def asr(
     prompt: str = TRANSCRIBE_PROMPT,
     min_s: float = 0.1,  # under a tenth of a second there is no word
     max_s: float = 30.0,  # the report trains on clips of up to 30 s outside summarisation
+    min_speech_s: float = 0.0,  # 0.1 refuses clips in which nobody speaks
+    check: bool = False,  # True hears every clip and compares: slow, and only for languages that the engine hears
+    max_error_rate: float = 0.5,  # a weak ear errs more on real speech than on spoken queries
+    hearing: Hearing = Hearing(),
+    personal_data: str = "reject",
+    salt: str = "corpusmill",
     max_tokens: int = 131_072,
     hf_compat: bool = False,  # True keeps mel bin 246 as the transformers port does
     mel_dtype: str = "float32",
@@ -35,13 +45,18 @@ def asr(
         source=source,
         steps=(
             each(TranscriptTask(prompt)),
+            each(ScrubPersonalData(personal_data)),
+            each(HashSpeaker(salt)),
             each(DecodeAudio(keep_source=keep_source)),
             each(KeepDuration(min_s, max_s)),
+            each(MeasureAudio()),
+            each(KeepAudio(min_speech_s=min_speech_s)),
+            *(hearing.check_transcript(max_error_rate) if check else ()),
             each(LogMel(hf_compat)),
             each(Contract(max_tokens)),
         ),
         seed=seed,
         mel_dtype=mel_dtype,
-        notes="Transcripts are taken as given: their agreement with the audio is not checked.",
+        notes="Transcripts are taken as given unless `check` is on: then clips in which an engine hears something else are refused.",
     )
     return only(recipe)

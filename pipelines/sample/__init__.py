@@ -18,11 +18,12 @@ from pipelines.sample.documents import make_documents
 from pipelines.sample.images import make_images
 from pipelines.sample.speech import make_speech
 from pipelines.sample.tars import make_parquet, make_tars
+from pipelines.sample.tasks import make_tasks
 from pipelines.sample.video import make_video
 from pipelines.sample.web import make_web
 from schemas.shard import file_sha256, write_replacing
 
-VERSION = 2
+VERSION = 3
 SAMPLE_FAMILIES: dict[str, Callable[[Path, int, int], None]] = {
     "speech": make_speech,
     "images": make_images,
@@ -32,6 +33,7 @@ SAMPLE_FAMILIES: dict[str, Callable[[Path, int, int], None]] = {
     "web": make_web,
     "wds": make_tars,
     "parquet": make_parquet,
+    "tasks": make_tasks,
 }
 LISTING = "sample.json"
 UNFINISHED = ".sample-unfinished"

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.sample.lines import write_json
+from pipelines.sample.lines import write_json, write_lines
 from schemas.identity import keyed_rng
 
 PER_SIZE = 6
 KINDS = ("bar", "line", "pie")
 COLOURS = ((66, 110, 180), (220, 130, 50), (80, 160, 90), (190, 70, 70), (130, 100, 170), (120, 120, 120))
 WIDTH, HEIGHT = 640, 440
+NUM_ASKED = 3  # questions a chart that the manifest asks
+LICENCE = "CC0-1.0"
 LEFT, TOP, BOTTOM = 70, 70, 370
 AXIS_MAX, AXIS_STEP = 100, 20
 
@@ -36,7 +38,8 @@ THEMES = (
 
 
 def make_charts(folder: Path, size: int, seed: int) -> None:
-    """`charts/<n>.png` beside `charts/<n>.json` (type, title, table, question-answer pairs)."""
+    """`charts/<n>.png` beside `charts/<n>.json` (type, title, table, question-answer pairs); `charts/questions.jsonl` asks some of them."""
+    asked: list[object] = []
     for number in range(PER_SIZE * size):
         rng = keyed_rng(seed, "sample.charts", str(number))
         theme = THEMES[int(rng.integers(len(THEMES)))]
@@ -46,7 +49,12 @@ def make_charts(folder: Path, size: int, seed: int) -> None:
         title = f"{theme.measured.capitalize()} by {theme.row}, report {number + 1}"
         _draw(kind, title, table).save(folder / "charts" / f"{number:03d}.png")
         truth = {"type": kind, "title": title, "row": theme.row, "measured": theme.measured, "table": table}
-        write_json(folder / "charts" / f"{number:03d}.json", {**truth, "questions": questions(theme, table)})
+        pairs = questions(theme, table)
+        write_json(folder / "charts" / f"{number:03d}.json", {**truth, "questions": pairs})
+        chosen = rng.choice(len(pairs), NUM_ASKED, replace=False)
+        asked += [{"image": f"{number:03d}.png", **pairs[int(index)], "lang": "en", "licence": LICENCE} for index in chosen]
+    asked.append({**asked[0], "question": "Which is right? A) the first B) the last"})  # type: ignore[dict-item]
+    write_lines(folder / "charts" / "questions.jsonl", asked)
 
 
 def questions(theme: Theme, table: dict[str, int]) -> list[dict[str, str]]:

@@ -31,14 +31,24 @@ WHEN = ("this morning", "on Monday", "before the storm", "last winter", "at noon
 # name ending, rate: flac is stereo; opus has no rate but 48 kHz; 8 kHz as telephones have
 FORMATS = (("wav", 16_000), ("flac", 44_100), ("mp3", 24_000), ("ogg", 22_050), ("opus", 48_000), ("m4a", 32_000), ("wav", 8_000))
 LONG_SENTENCES = 16  # over 30 s at Flite's pace of about 3 s a sentence
+PAUSE_S = 0.4
 SILENT_TEXT = "Nothing is said in this recording."
 
 
 def sentence(seed: int, number: int, attempt: int = 0) -> str:
     """A sentence of a small grammar: a statement, a question, or one of each kind with a name."""
+    return _drawn(seed, number, attempt)[0]
+
+
+def _drawn(seed: int, number: int, attempt: int) -> tuple[str, list[dict[str, str]]]:
+    """A sentence and what can be asked about it: every frame says who, how many and what."""
     rng = keyed_rng(seed, "sample.speech", f"{number}.{attempt}")
     who, many, what, where, when = (words[int(rng.integers(len(words)))] for words in (WHO, HOW_MANY, WHAT, WHERE, WHEN))
     past, present = DOES[int(rng.integers(len(DOES)))]
+    questions = [
+        {"question": f"How many {what} are mentioned?", "answer": many},
+        {"question": f"Who is mentioned together with the {what}?", "answer": who},
+    ]
     said = (
         f"{who} {past} {many} {what} {where} {when}.",
         f"did {who} {present} {many} {what} {when}?",
@@ -46,19 +56,24 @@ def sentence(seed: int, number: int, attempt: int = 0) -> str:
         f"how did {who} {present} {what} {where}, and why were there {many} of them?",
         f"there are {many} {what} {where}, and {who} {past} them {when}.",
     )[number % 5]
-    return said[0].upper() + said[1:]
+    return said[0].upper() + said[1:], questions
 
 
 def sentences(seed: int, count: int) -> list[str]:
     """That many different sentences, so that a text names one clip. Raises: RuntimeError when the grammar has no more."""
-    seen: dict[str, None] = {}
+    return list(_questions(seed, count))
+
+
+def _questions(seed: int, count: int) -> dict[str, list[dict[str, str]]]:
+    """Different sentences, each with its questions and answers."""
+    seen: dict[str, list[dict[str, str]]] = {}
     for number in range(count):
-        fresh = (said for attempt in range(1_000) if (said := sentence(seed, number, attempt)) not in seen)
-        said = next(fresh, "")
+        fresh = (drawn for attempt in range(1_000) if (drawn := _drawn(seed, number, attempt))[0] not in seen)
+        said, questions = next(fresh, ("", []))
         if not said:
             raise RuntimeError(f"the grammar of the spoken sample is used up after {number} sentences; {count} were asked for: lower size")
-        seen[said] = None
-    return list(seen)
+        seen[said] = questions
+    return seen
 
 
 def speak(text: str, voice: str) -> tuple[np.ndarray, int]:
@@ -100,9 +115,13 @@ def _encode_aac(path: Path, samples: np.ndarray, rate: int) -> None:
 
 
 def make_speech(folder: Path, size: int, seed: int) -> None:
-    """`speech/manifest.jsonl` with NeMo keys, the clips, and `speech/truth.jsonl` with what must become of each line."""
+    """`speech/manifest.jsonl` with NeMo keys, the clips, and `speech/truth.jsonl` with what must become of each line.
+
+    `speech/lecture.jsonl` has one long recording with the times of its sentences.
+    """
     place = folder / "speech"
-    texts = sentences(seed, PER_SIZE * size)
+    asked = _questions(seed, PER_SIZE * size)
+    texts = list(asked)
     texts[-1] = SILENT_TEXT
 
     def clip(number: int) -> dict[str, object]:
@@ -112,7 +131,8 @@ def make_speech(folder: Path, size: int, seed: int) -> None:
         silent = texts[number] == SILENT_TEXT
         samples, spoken_rate = (np.zeros(32_000, np.float32), 16_000) if silent else speak(texts[number], voice)
         encode(place / name, samples, spoken_rate, rate)
-        return _row(name, texts[number], len(samples) / spoken_rate, "" if silent else voice)
+        row = _row(name, texts[number], len(samples) / spoken_rate, "" if silent else voice)
+        return row if silent else {**row, "qa": asked[texts[number]]}
 
     with ThreadPoolExecutor(NUM_THREADS) as pool:
         rows: list[object] = list(pool.map(clip, range(len(texts))))
@@ -122,6 +142,19 @@ def make_speech(folder: Path, size: int, seed: int) -> None:
         truth.append({"expected": expected})
     write_lines(place / "manifest.jsonl", rows)
     write_lines(place / "truth.jsonl", [{"line": line, **known} for line, known in enumerate(truth, 1)])
+    write_lines(place / "lecture.jsonl", [_lecture(place, texts[:LONG_SENTENCES])])
+
+
+def _lecture(place: Path, texts: list[str]) -> dict[str, object]:
+    """One recording of the sentences with a pause after each, and when each was said."""
+    pieces, segments, at = [], [], 0
+    for text in texts:
+        samples, rate = speak(text, VOICES[1])
+        segments.append({"start": round(at / rate, 3), "end": round((at + len(samples)) / rate, 3), "text": text})
+        pieces += [samples, np.zeros(int(PAUSE_S * rate), np.float32)]
+        at += len(samples) + int(PAUSE_S * rate)
+    soundfile.write(place / "lecture.flac", np.concatenate(pieces), rate)
+    return {**_row("lecture.flac", " ".join(texts), at / rate, VOICES[1]), "segments": segments}
 
 
 def _row(name: str, text: str, duration_s: float, voice: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from processors.audio.decode import DECODE_REASONS, DecodedAudio, decode_audio
 from processors.audio.log_mel import LOG_MEL_REASONS, log_mel, num_audio_tokens
+from processors.once import once
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import SAMPLE_RATE_HZ, Audio
@@ -17,6 +18,9 @@ SOURCE_RATE = Fact("audio.source_rate_hz", int, "Sample rate of the (first) sour
 NUM_CHANNELS = Fact("audio.num_channels", int, "Channels of the (first) source file")
 PEAK = Fact("audio.peak", float, "Largest absolute sample; 1.0 is full scale")
 NUM_FRAMES = Fact("audio.num_frames", int, "Log-Mel frames (10 ms each), all clips of the row together")
+
+_decode_audio = once(decode_audio)  # the questions about one clip share its bytes
+_log_mel = once(log_mel)
 
 TOO_SHORT = Reason("too_short", "The audio is shorter than asked for")
 TOO_LONG = Reason("too_long", "The audio is longer than asked for")
@@ -44,7 +48,7 @@ class DecodeAudio:
         def decode(audio: Audio) -> Audio:
             if audio.source is None or audio.samples is not None:
                 return audio
-            clip = decode_audio(audio.source, offset_s=audio.offset_s, duration_s=audio.duration_s, max_seconds=self.max_seconds)
+            clip = _decode_audio(audio.source, offset_s=audio.offset_s, duration_s=audio.duration_s, max_seconds=self.max_seconds)
             decoded.append(clip)
             return replace(audio, samples=clip.samples, source=audio.source if self.keep_source else None)
 
@@ -101,7 +105,7 @@ class LogMel:
         def features(audio: Audio) -> Audio:
             if audio.samples is None:
                 return audio
-            mel = log_mel(audio.samples, self.hf_compat)
+            mel = _log_mel(audio.samples, self.hf_compat)
             samples = audio.samples if self.keep_samples else None
             return replace(audio, log_mel=mel, num_tokens=num_audio_tokens(len(mel)), samples=samples)
 

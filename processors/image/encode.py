@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image as PillowImage
 
+from processors.once import once
 from schemas.parts import Canvas, Image
 from schemas.records import Conversation, Preference, map_parts
 
@@ -23,6 +24,9 @@ def encode_canvas(canvas: Canvas) -> Canvas:
     sink = io.BytesIO()
     PillowImage.fromarray(canvas.pixels).save(sink, "PNG", compress_level=COMPRESS_LEVEL)
     return replace(canvas, pixels=None, encoded=sink.getvalue())
+
+
+_encode_canvas = once(encode_canvas)
 
 
 def decode_canvas(canvas: Canvas) -> Canvas:
@@ -47,6 +51,6 @@ class EncodeCanvas:
 
     def __call__(self, record: Any) -> Any:
         def encode(image: Image) -> Image:
-            return image if image.canvas is None else replace(image, canvas=encode_canvas(image.canvas))
+            return image if image.canvas is None else replace(image, canvas=_encode_canvas(image.canvas))
 
         return map_parts(record, {Image: encode})

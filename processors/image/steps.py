@@ -14,6 +14,7 @@ from PIL import Image as PillowImage
 
 from processors.image.crops import EXTREME_ASPECT, MAX_CROPS_PRETRAINING, canvas_plan, make_canvas
 from processors.image.decode import DECODE_REASONS, MAX_PIXELS, PILLOW_MAX_PIXELS, DecodedImage, decode_image
+from processors.once import once
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Image
@@ -33,6 +34,8 @@ TOO_SMALL = Reason("too_small", "A side of an image is shorter than asked for")
 PRETRAINING_MAX_SIDE_PX = 1344  # images are capped to 1344 x 1344 in vision pre-training (arXiv 2503.01743)
 
 R = TypeVar("R", Conversation, Preference)
+_decode_image = once(decode_image)  # the questions about one image share its bytes
+_make_canvas = once(make_canvas)
 
 
 def _pixels(image: Image, step: str) -> np.ndarray:
@@ -65,7 +68,7 @@ class DecodeImage:
             if image.source is None or image.pixels is not None:
                 decoded.append(None)
                 return image
-            done = decode_image(image.source, max_pixels=self.max_pixels)
+            done = _decode_image(image.source, max_pixels=self.max_pixels)
             decoded.append(done)
             return replace(image, pixels=done.pixels, source=image.source if self.keep_source else None)
 
@@ -167,7 +170,7 @@ class MakeCanvas:
 
         def place(image: Image) -> Image:
             pixels = _pixels(image, "MakeCanvas")
-            canvas = make_canvas(pixels, self.max_crops)
+            canvas = _make_canvas(pixels, self.max_crops)
             plan = canvas_plan(canvas)
             num_crops.append(plan.num_crops)
             return replace(image, pixels=pixels if self.keep_pixels else None, canvas=canvas, num_tokens=plan.num_tokens)

@@ -13,7 +13,7 @@ import numpy as np
 from processors.dialogue import LANGUAGE
 from processors.speech.engines import AsrEngine, Clip
 from processors.speech.replies import decode_heard, encode_heard
-from processors.speech_text import HEARD, SECOND_HEARD
+from processors.speech_text import HEARD, HEARD_WORDS, SECOND_HEARD
 from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reject
@@ -21,9 +21,6 @@ from schemas.records import Conversation, audios_of, with_facts
 
 HEARD_BY = Fact("speech.heard_by", str, "Engine that heard the row's speech; empty when it cannot hear the language")
 SECOND_HEARD_BY = Fact("speech.second_heard_by", str, "The second engine; empty when it cannot hear the language")
-HEARD_WORDS = Fact(
-    "speech.heard_words_json", str, "Heard words of the only clip: a JSON list of [word, start_s, end_s]; empty without times"
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -80,9 +80,9 @@ def test_another_seed_gives_other_content() -> None:
 
 @pytest.mark.usefixtures("charts_only")
 def test_a_whole_sample_is_used_again_and_a_damaged_one_is_not(tmp_path: Path) -> None:
-    assert str(make_sample(tmp_path)) == "made: files of 12 charts"
+    assert str(make_sample(tmp_path)) == "made: files of 13 charts"
     before = (tmp_path / "charts" / "000.png").stat().st_mtime_ns
-    assert str(make_sample(tmp_path)) == "already there: files of 12 charts"
+    assert str(make_sample(tmp_path)) == "already there: files of 13 charts"
     assert (tmp_path / "charts" / "000.png").stat().st_mtime_ns == before
     whole = (tmp_path / "charts" / "000.png").read_bytes()
     (tmp_path / "charts" / "000.png").write_bytes(whole[:-1])
@@ -93,13 +93,18 @@ def test_a_whole_sample_is_used_again_and_a_damaged_one_is_not(tmp_path: Path) -
 @pytest.mark.usefixtures("charts_only")
 def test_a_smaller_sample_leaves_nothing_of_a_larger_one(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("not of the sample")
-    assert make_sample(tmp_path, size=2).num_files == {"charts": 24}
-    assert make_sample(tmp_path, size=1).num_files == {"charts": 12}
-    assert files_of(tmp_path) == {LISTING, "mine.txt", *(f"charts/{n:03d}.{end}" for n in range(6) for end in ("png", "json"))}
+    assert make_sample(tmp_path, size=2).num_files == {"charts": 25}
+    assert make_sample(tmp_path, size=1).num_files == {"charts": 13}
+    assert files_of(tmp_path) == {
+        LISTING,
+        "mine.txt",
+        "charts/questions.jsonl",
+        *(f"charts/{n:03d}.{end}" for n in range(6) for end in ("png", "json")),
+    }
 
 
 @pytest.mark.usefixtures("charts_only")
-@pytest.mark.parametrize("moves", [0, 1, 7, 24])
+@pytest.mark.parametrize("moves", [0, 1, 7, 25])
 def test_a_run_that_ends_while_it_moves_is_made_good_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
     make_sample(tmp_path, size=1)
     honest, left = Path.replace, [moves]
@@ -112,13 +117,13 @@ def test_a_run_that_ends_while_it_moves_is_made_good_by_the_next(tmp_path: Path,
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", replace)
-        if moves < 24:
+        if moves < 25:
             with pytest.raises(KeyboardInterrupt):
                 make_sample(tmp_path, size=2)
         else:
             make_sample(tmp_path, size=2)
     assert not make_sample(tmp_path, size=1).reused
-    assert len(files_of(tmp_path)) == 13
+    assert len(files_of(tmp_path)) == 14
     assert not (tmp_path / UNFINISHED).exists()
 
 

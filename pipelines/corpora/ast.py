@@ -1,0 +1,57 @@
+"""`ast`: speech translation between English and the seven other languages, direct and by way of the transcript (stage A2).
+
+Source: arXiv 2503.01743, section on speech post-training data: about 30,000 hours, 14 directions. Direct: "Translate the
+audio to {language}." -> translation. Chain of thought: transcript, `<sep>`, translation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.recipe import Recipe
+from pipelines.stage import Stage, only
+from pipelines.step import each, expand
+from processors.anonymise import HashSpeaker, ScrubPersonalData
+from processors.audio.quality import KeepAudio, MeasureAudio
+from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
+from processors.contract import Contract
+from processors.tasks.translation import KeepTranslation, MeasureTranslation, TranslationTask
+
+
+def ast(
+    source: Any,
+    *,
+    form: str = "both",  # direct, cot, or both: a row then gives two examples a language
+    min_s: float = 0.1,
+    max_s: float = 30.0,  # the report trains on clips of up to 30 s outside summarisation
+    min_language_confidence: float = 0.9,
+    personal_data: str = "reject",
+    salt: str = "corpusmill",
+    max_tokens: int = 131_072,
+    hf_compat: bool = False,
+    mel_dtype: str = "float32",
+    seed: int = 0,
+) -> tuple[Stage, ...]:
+    """Speech, transcripts and translations -> one conversation a language and form."""
+    recipe = Recipe(
+        name="ast",
+        title="Speech translation: 14 directions between English and seven languages, direct and with the transcript first",
+        source=source,
+        steps=(
+            expand(TranslationTask(form)),
+            each(MeasureTranslation()),
+            each(KeepTranslation(min_confidence=min_language_confidence)),
+            each(ScrubPersonalData(personal_data)),
+            each(HashSpeaker(salt)),
+            each(DecodeAudio()),
+            each(KeepDuration(min_s, max_s)),
+            each(MeasureAudio()),
+            each(KeepAudio()),
+            each(LogMel(hf_compat)),
+            each(Contract(max_tokens)),
+        ),
+        seed=seed,
+        mel_dtype=mel_dtype,
+        notes="Translations are given: their meaning is not judged, only their length and language.",
+    )
+    return only(recipe)

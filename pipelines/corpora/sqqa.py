@@ -1,0 +1,56 @@
+"""`sqqa`: spoken queries with their answers, and no text prompt (stage A2).
+
+Source: arXiv 2503.01743, section on speech post-training data: (a) queries of text fine-tuning data spoken by TTS, the answer
+is that of the text data; (b) real speech as the query, the answer written for its transcript. The prompt is null.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.recipe import Recipe
+from pipelines.spoken import Hearing, Speaking, spoken_queries
+from pipelines.stage import Stage, only
+from pipelines.step import Step, each
+from processors.audio.quality import KeepAudio, MeasureAudio
+from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
+from processors.contract import Contract
+from processors.messages import MessagesTask
+from processors.tasks.question import SpokenQueryTask
+from schemas.records import Row
+
+
+def sqqa(
+    source: Any,
+    *,
+    form: str = "spoken",  # spoken: text queries are spoken by TTS; real: the rows' own audio is the query
+    language: str = "en",  # of queries whose source states none
+    speaking: Speaking = Speaking(),
+    hearing: Hearing = Hearing(),
+    max_error_rate: float = 0.25,
+    min_s: float = 0.3,
+    max_s: float = 30.0,
+    max_tokens: int = 131_072,
+    hf_compat: bool = False,
+    mel_dtype: str = "float32",
+    seed: int = 0,
+) -> tuple[Stage, ...]:
+    """Text conversations, or speech with responses -> spoken query, null prompt, the answer unchanged."""
+    query: tuple[Step, ...]
+    if form == "real":
+        query = (each(SpokenQueryTask()), each(DecodeAudio()), each(MeasureAudio()), each(KeepAudio()))
+    elif form == "spoken":
+        task = (each(MessagesTask()),) if getattr(source, "gives", Row) is Row else ()
+        query = (*task, *spoken_queries(speaking, hearing, language, max_error_rate, seed))
+    else:
+        raise ValueError(f"sqqa form is {form!r}, expected spoken or real")
+    recipe = Recipe(
+        name="sqqa",
+        title="Spoken queries and their answers, without a text prompt",
+        source=source,
+        steps=(*query, each(KeepDuration(min_s, max_s)), each(LogMel(hf_compat)), each(Contract(max_tokens))),
+        seed=seed,
+        mel_dtype=mel_dtype,
+        notes="Answers are those of the text data; they are not rewritten for speech.",
+    )
+    return only(recipe)
