@@ -212,6 +212,32 @@ def _indent(trace: str) -> str:
     return "".join(f"\n    {line}" for line in trace.splitlines())
 
 
+@app.command("calibrate")
+def calibrate_command(
+    path: Annotated[Path, typer.Argument(help="A corpus whose speech was heard and compared with its text.")],
+    labels: Annotated[Path | None, typer.Option(help="JSONL rows `key` and `ok`: ok false where the speech is not the text.")] = None,
+    caught: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the wrong rows that must be refused.")] = 0.98,
+    fact: Annotated[str, typer.Option(help="The measurement to set a threshold for.")] = "speech.error_rate",
+    as_json: AsJson = False,
+) -> None:
+    """Show what each threshold of the speech gate keeps, and catches of a labelled set; recommend one."""
+    from pipelines.calibrate import CalibrateError, as_row, calibrate_corpus, sentences, tables
+
+    try:
+        found = calibrate_corpus(path, fact, caught, labels)
+    except CalibrateError as error:
+        raise fail(str(error), 2) from error
+    except (CorpusError, SchemaError, OSError, UnicodeDecodeError) as error:
+        raise fail(f"calibrating {path}: {error}") from error
+    if as_json:
+        print(json.dumps(as_row(found), indent=2))
+        return
+    for table in tables(found):
+        out_console.print(table)
+    for sentence in sentences(found):
+        out_console.print(sentence, markup=False, soft_wrap=True)
+
+
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Where the sample and the corpora go.")] = Path("demo"),

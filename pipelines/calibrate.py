@@ -28,7 +28,7 @@ GRIDS: dict[str, tuple[float, ...]] = {
     "speech.error_rate": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0),
     "speech.sound_error_rate": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.75),
     "speech.worst_word_distance": (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0),
-    WORST_FIT.name: (1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 4.0, 5.0),
+    WORST_FIT.name: (3.0, 3.5, 4.0, 4.5, 5.0, 5.25, 5.5, 6.0, 7.0, 8.0),
 }
 Z = 1.96  # of the normal distribution: intervals of 95 %
 

@@ -96,9 +96,11 @@ class Hearing:
 
 
 def references(folder: str) -> tuple[Reference, ...]:
-    """The clips of a folder, by name. Raises: ValueError when a folder is named and has none."""
+    """The clips of a folder, by name. Raises: ValueError when what is named is no folder, or has none."""
     if not folder:
         return ()
+    if not Path(folder).is_dir():
+        raise ValueError(f"clone_from names {folder}, which is no folder; expected one with clips to clone")
     paths = [path for path in sorted(Path(folder).iterdir()) if path.suffix.lower() in AUDIO_SUFFIXES]
     if not paths:
         raise ValueError(f"clone_from names {folder}, which holds no clip; expected files ending in {', '.join(AUDIO_SUFFIXES)}")

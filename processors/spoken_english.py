@@ -34,7 +34,10 @@ _SCALES = {"k": "thousand", "K": "thousand", "M": "million", "m": "million", "B"
 _SYMBOLS = "".join(re.escape(symbol) for symbol in MONEY if len(symbol) == 1)
 
 _ISO_DATE = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
-_SLASH_DATE = re.compile(r"\b(\d{1,2})[/.](\d{1,2})[/.](\d{4}|\d{2})\b")
+_SLASH_DATE = re.compile(r"\b(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})\b")
+_POINT_DATE = re.compile(r"(?<![\w.])(\d{1,2})\.(\d{1,2})\.(\d{4})\b(?!\.\d)")
+_ANY_MONTH = re.compile("|".join(month[:3] for month in MONTHS))
+_FOUR_DIGITS = re.compile(r"\d{4}")
 _MONTH_DAY = re.compile(rf"\b({_MONTH_NAMES})\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s*(\d{{4}})\b)?")
 _DAY_MONTH = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH_NAMES})(?![\w])(?:,?\s*(\d{{4}})\b)?")
 _MONTH_YEAR = re.compile(rf"\b({_MONTH_NAMES})\s+(\d{{4}})\b")
@@ -88,9 +91,16 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=\b[A-Z])(?=[A-Z][a-z]{2}[a-z]
 _CAPITALS = re.compile(r"\b([A-Z]{2,})(s)?\b")
 _DOTTED = re.compile(r"(?<![\w.])(?:[A-Za-z]\.){2,}+(?![A-Za-z])")
 _DIGITS = re.compile(r"\d+")
+_JOINING = frozenset("-–+")
+_MONEY_SIGNS = frozenset(sign for sign in MONEY if len(sign) == 1)
+_MONEY_CODES = re.compile(rf"RM|Rs|{'|'.join(CODED)}")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10}
+_CAPITAL, _SMALL, _LONG_WORD = re.compile(r"[A-Z]"), re.compile(r"[a-z]"), re.compile(r"[A-Za-z]{2,}")
 _GAPS = re.compile(r"\s{2,}")
-_MAY_BE_SHORT = re.compile(r"[./#+№]|\b(?:[Vv]s|[Ee]tc|aka|Ph\s?D|OK|WHO|IT|WW|w)\b|\bWW[I12]")
+_MAY_BE_SHORT = re.compile(
+    r"[/#+№]|\b(?:[EeIi]\.|al\.|a\.k|Dr\.|Mr|Ms\.|Prof\.|Capt\.|Gen\.|Sgt\.|Lt\.|Gov\.|Sen\.|St\.|Ave\.|Rd\.|Mt\.|Ft\.|Jr\.|Sr\.|Inc\.|Ltd\.|Co\.|Corp\."
+    r"|Dept\.|[Aa]pprox\.|[Ff]ig\.|[Vv]ol\.|[Cc]h\.|pp?\.|[Mm]ax\.|[Mm]in\.|[Aa]vg\.|sq\.|No\.|Nr\.|O\.?K|Ph|U\.S|[Vv]s|[Ee]tc|aka\b|WHO\b|IT\b|WW|\w+\.js|World War I\b)"
+)
 _OPERATOR_SIGNS = frozenset("=≠!≤≥≈~±×÷+*<>√π∞°&@#/–—-^αβγδΔεθλσΣφω")
 
 
@@ -108,15 +118,15 @@ def verbalise_english(text: str) -> str:
         text = _formulas(text)
     if has_digits:
         text = _digits(text)
-    if not text.islower():
+    if not text.islower() or "." in text or "_" in text:
         text = _capitals(text)
     return _GAPS.sub(" ", text).strip()
 
 
 def _plain_marks(text: str) -> str:
     text = _GAPS.sub(" ", text.translate(PLAIN_MARKS))  # first of all: signs with spaces around are looked for below
-    words = [word for word in text.split() if sum(ch.isalpha() for ch in word) > 1]
-    if len(words) >= 3 and sum(ch.isupper() for ch in text) > 0.6 * sum(ch.isalpha() for ch in text):
+    num_capitals = len(_CAPITAL.findall(text))
+    if num_capitals > 0.6 * (num_capitals + len(_SMALL.findall(text))) and len(_LONG_WORD.findall(text)) >= 3:
         text = text.lower()  # a text all in capitals shouts; its words are not initials
     return text
 
@@ -163,14 +173,23 @@ def _time(found: re.Match[str]) -> str:
 
 
 def _dates_and_times(text: str) -> str:
-    text = _ISO_DATE.sub(_iso_date, text)
-    text = _SLASH_DATE.sub(_numeric_date, text)
-    text = _DAY_MONTH.sub(_day_month, text)
-    text = _MONTH_DAY.sub(lambda found: _date(_month(found[1]), found[2], found[3]) if 1 <= int(found[2]) <= 31 else found[0], text)
-    text = _MONTH_YEAR.sub(lambda found: f"{_month(found[1])} {english_year(found[2])}", text)
-    text = _TIME.sub(_time, text)
-    text = _RATIO.sub(r"\1 to \2", text)
+    if _FOUR_DIGITS.search(text) or "/" in text:
+        text = _ISO_DATE.sub(_iso_date, text)
+        text = _SLASH_DATE.sub(_numeric_date, text)
+        text = _POINT_DATE.sub(lambda found: _point_date(found[0], found[1], found[2], found[3]), text)
+    if _ANY_MONTH.search(text):
+        text = _DAY_MONTH.sub(_day_month, text)
+        text = _MONTH_DAY.sub(lambda found: _date(_month(found[1]), found[2], found[3]) if 1 <= int(found[2]) <= 31 else found[0], text)
+        text = _MONTH_YEAR.sub(lambda found: f"{_month(found[1])} {english_year(found[2])}", text)
+    if ":" in text:
+        text = _TIME.sub(_time, text)
+        text = _RATIO.sub(r"\1 to \2", text)
     return _HOUR.sub(lambda found: f"{cardinal(str(int(found[1])), 'en')} {found[2].lower()} m", text)
+
+
+def _point_date(written: str, day: str, month: str, year: str) -> str:
+    """5.3.2024: whoever writes points puts the day first."""
+    return _date(MONTHS[int(month) - 1], day, year) if 1 <= int(month) <= 12 and 1 <= int(day) <= 31 else written
 
 
 def _day_month(found: re.Match[str]) -> str:
@@ -231,27 +250,49 @@ def _short_decade(found: re.Match[str]) -> str:
 
 
 def _quantities(text: str) -> str:
-    text = _PHONE.sub(_phone, text)
+    """Amounts in words. A pattern is tried only where the text has a sign that it needs: most have one or two."""
+    signs = frozenset(text)
+    if signs & _JOINING:
+        text = _PHONE.sub(_phone, text)
     text = _EMERGENCY.sub(lambda found: f"{found[1]} {one_by_one(found[2], 'en')}", text)
-    text = _VERSION.sub(lambda found: " point ".join(cardinal(part, "en") for part in found[0].split(".")), text)
-    text = _FT_IN.sub(r"\1 feet \2 inches", _FEET_INCHES.sub(r"\1 foot \2", text))
-    if text.count('"') == 1:
-        text = _INCHES.sub(" inches", text)
-    text = _MONEY_RANGE.sub(" to ", _PER.sub(" per ", text))
-    text = _RANGE.sub(_range, _MINUS_SIGN.sub("minus ", text))
-    text = _PREFIX_MONEY.sub(lambda found: _money(found[2], found[3], MONEY[found[1].rstrip(".")]), text)
-    text = _CODE_MONEY.sub(_coded_money, text)
-    text = _PERCENT.sub(lambda found: f"{_number(found[1])} percent", text)
+    if "." in signs:
+        text = _VERSION.sub(lambda found: " point ".join(cardinal(part, "en") for part in found[0].split(".")), text)
+    text = _lengths(text, signs)
+    if "/" in signs:
+        text = _PER.sub(" per ", text)
+    if signs & _JOINING:
+        text = _MONEY_RANGE.sub(" to ", text)
+        text = _RANGE.sub(_range, _MINUS_SIGN.sub("minus ", text))
+    if signs & _MONEY_SIGNS or _MONEY_CODES.search(text):
+        text = _PREFIX_MONEY.sub(lambda found: _money(found[2], found[3], MONEY[found[1].rstrip(".")]), text)
+        text = _CODE_MONEY.sub(_coded_money, text)
+    if "%" in signs:
+        text = _PERCENT.sub(lambda found: f"{_number(found[1])} percent", text)
     text = _MILLIONS.sub(lambda found: f" {_SCALES[found[1]]}", text)
-    text = _SHORT_DECADE.sub(_short_decade, _DECADE.sub(_decade, text))
-    text = _TIMES.sub(" times ", text)
-    text = _FRACTION.sub(_fraction, text)
+    if "0s" in text or "0's" in text:
+        text = _SHORT_DECADE.sub(_short_decade, _DECADE.sub(_decade, text))
+    if "x" in signs:
+        text = _TIMES.sub(" times ", text)
+    if "/" in signs:
+        text = _FRACTION.sub(_fraction, text)
     text = _UNIT.sub(_unit, text)
+    return _ORDINAL.sub(lambda found: english_ordinal(found[1]), _years(text))
+
+
+def _lengths(text: str, signs: frozenset[str]) -> str:
+    text = _FT_IN.sub(r"\1 feet \2 inches", text) if "ft" in text else text
+    text = _FEET_INCHES.sub(r"\1 foot \2", text) if "'" in signs else text
+    return _INCHES.sub(" inches", text) if text.count('"') == 1 else text
+
+
+def _years(text: str) -> str:
+    if _FOUR_DIGITS.search(text) is None:
+        return text
     for pattern in (_YEAR, _EARLY_YEAR):
         text = pattern.sub(lambda found: found[1] + english_year(found[2]), text)
     for pattern in (_BARE_YEAR, _YEAR_NOUN):
         text = pattern.sub(lambda found: english_year(found[1]), text)
-    return _ORDINAL.sub(lambda found: english_ordinal(found[1]), text)
+    return text
 
 
 def _phone(found: re.Match[str]) -> str:
@@ -278,8 +319,9 @@ def _power(found: re.Match[str]) -> str:
 
 def _formulas(text: str) -> str:
     text = _POWER.sub(_power, text)
-    for pattern, spoken in OPERATORS:
-        text = pattern.sub(spoken, text)
+    for sign, pattern, spoken in OPERATORS:
+        if sign in text:
+            text = pattern.sub(spoken, text)
     return text
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.audio_groups import Features, Privacy
 from pipelines.recipe import Recipe
 from pipelines.spoken import Hearing
 from pipelines.stage import Stage, only
 from pipelines.step import each
-from processors.anonymise import HashSpeaker, ScrubPersonalData
 from processors.audio.quality import KeepAudio, MeasureAudio
-from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
-from processors.contract import Contract
+from processors.audio.steps import DecodeAudio, KeepDuration
 from processors.dialogue import TRANSCRIBE_PROMPT, TranscriptTask
 
 
@@ -30,11 +29,8 @@ def asr(
     check: bool = False,  # True hears every clip and compares: slow, and only for languages that the engine hears
     max_error_rate: float = 0.5,  # a weak ear errs more on real speech than on spoken queries
     hearing: Hearing = Hearing(),
-    personal_data: str = "reject",
-    salt: str = "corpusmill",
-    max_tokens: int = 131_072,
-    hf_compat: bool = False,  # True keeps mel bin 246 as the transformers port does
-    mel_dtype: str = "float32",
+    privacy: Privacy = Privacy(),
+    features: Features = Features(),
     keep_source: bool = False,
     seed: int = 0,
 ) -> tuple[Stage, ...]:
@@ -45,18 +41,16 @@ def asr(
         source=source,
         steps=(
             each(TranscriptTask(prompt)),
-            each(ScrubPersonalData(personal_data)),
-            each(HashSpeaker(salt)),
+            *privacy.steps(),
             each(DecodeAudio(keep_source=keep_source)),
             each(KeepDuration(min_s, max_s)),
             each(MeasureAudio()),
             each(KeepAudio(min_speech_s=min_speech_s)),
             *(hearing.check_transcript(max_error_rate) if check else ()),
-            each(LogMel(hf_compat)),
-            each(Contract(max_tokens)),
+            *features.steps(),
         ),
         seed=seed,
-        mel_dtype=mel_dtype,
+        mel_dtype=features.mel_dtype,
         notes="Transcripts are taken as given unless `check` is on: then clips in which an engine hears something else are refused.",
     )
     return only(recipe)

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.audio_groups import Features, Privacy
 from pipelines.recipe import Recipe
 from pipelines.stage import Stage, only
 from pipelines.step import each, expand
-from processors.anonymise import HashSpeaker, ScrubPersonalData
+from pipelines.writing import write_steps
 from processors.audio.quality import KeepAudio, MeasureAudio
-from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
-from processors.contract import Contract
+from processors.audio.steps import DecodeAudio, KeepDuration
 from processors.tasks.translation import KeepTranslation, MeasureTranslation, TranslationTask
 
 
 def ast(
     source: Any,
     *,
+    writer: str = "given",  # translations of the rows; rules cannot write them
     form: str = "both",  # direct, cot, or both: a row then gives two examples a language
     min_s: float = 0.1,
     max_s: float = 30.0,  # the report trains on clips of up to 30 s outside summarisation
     min_language_confidence: float = 0.9,
-    personal_data: str = "reject",
-    salt: str = "corpusmill",
-    max_tokens: int = 131_072,
-    hf_compat: bool = False,
-    mel_dtype: str = "float32",
+    privacy: Privacy = Privacy(),
+    features: Features = Features(),
     seed: int = 0,
 ) -> tuple[Stage, ...]:
     """Speech, transcripts and translations -> one conversation a language and form."""
@@ -38,20 +36,19 @@ def ast(
         title="Speech translation: 14 directions between English and seven languages, direct and with the transcript first",
         source=source,
         steps=(
+            *write_steps(writer),
             expand(TranslationTask(form)),
             each(MeasureTranslation()),
             each(KeepTranslation(min_confidence=min_language_confidence)),
-            each(ScrubPersonalData(personal_data)),
-            each(HashSpeaker(salt)),
+            *privacy.steps(),
             each(DecodeAudio()),
             each(KeepDuration(min_s, max_s)),
             each(MeasureAudio()),
             each(KeepAudio()),
-            each(LogMel(hf_compat)),
-            each(Contract(max_tokens)),
+            *features.steps(),
         ),
         seed=seed,
-        mel_dtype=mel_dtype,
+        mel_dtype=features.mel_dtype,
         notes="Translations are given: their meaning is not judged, only their length and language.",
     )
     return only(recipe)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.audio_groups import Features
 from pipelines.recipe import Recipe
 from pipelines.spoken import Hearing, Speaking, spoken_queries
 from pipelines.stage import Stage, only
 from pipelines.step import each
 from pipelines.writing import write_steps
-from processors.audio.steps import KeepDuration, LogMel
-from processors.contract import Contract
+from processors.audio.steps import KeepDuration
 from processors.tasks.safety import KeepSafe, RefusalTemplates, SafetyTask
 
 
@@ -28,9 +28,7 @@ def audio_safety(
     max_error_rate: float = 0.25,
     min_s: float = 0.3,
     max_s: float = 30.0,
-    max_tokens: int = 131_072,
-    hf_compat: bool = False,
-    mel_dtype: str = "float32",
+    features: Features = Features(),
     seed: int = 0,
 ) -> tuple[Stage, ...]:
     """Text safety rows -> spoken prompt, safe answer."""
@@ -44,11 +42,10 @@ def audio_safety(
             each(KeepSafe()),
             *spoken_queries(speaking, hearing, language, max_error_rate, seed),
             each(KeepDuration(min_s, max_s)),
-            each(LogMel(hf_compat)),
-            each(Contract(max_tokens)),
+            *features.steps(),
         ),
         seed=seed,
-        mel_dtype=mel_dtype,
+        mel_dtype=features.mel_dtype,
         notes="Whether an answer declines is told by its wording. There are no audio-specific attacks.",
     )
     return only(recipe)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.audio_groups import Features
 from pipelines.recipe import Recipe
 from pipelines.stage import Stage, only
 from pipelines.step import each, expand
 from pipelines.writing import write_steps
+from processors.anonymise import ScrubPersonalData
 from processors.audio.quality import MeasureAudio
-from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
-from processors.contract import Contract
+from processors.audio.steps import DecodeAudio, KeepDuration
 from processors.tasks.sound_questions import SoundTemplates
 from processors.tasks.understanding import UnderstandingTask
 
@@ -27,9 +28,8 @@ def audio_understanding(
     per_clip: int = 2,
     min_s: float = 0.1,
     max_s: float = 30.0,
-    max_tokens: int = 131_072,
-    hf_compat: bool = False,
-    mel_dtype: str = "float32",
+    personal_data: str = "reject",  # in questions and answers
+    features: Features = Features(),
     seed: int = 0,
 ) -> tuple[Stage, ...]:
     """Sounds with questions, or with labels and metadata -> one conversation a question."""
@@ -40,14 +40,14 @@ def audio_understanding(
         steps=(
             *write_steps(writer, SoundTemplates(labels, per_clip, seed)),
             expand(UnderstandingTask()),
+            each(ScrubPersonalData(personal_data)),
             each(DecodeAudio()),
             each(KeepDuration(min_s, max_s)),
             each(MeasureAudio()),
-            each(LogMel(hf_compat)),
-            each(Contract(max_tokens)),
+            *features.steps(),
         ),
         seed=seed,
-        mel_dtype=mel_dtype,
+        mel_dtype=features.mel_dtype,
         notes="Answers from templates are as right as the labels; nothing in the audio is checked against them.",
     )
     return only(recipe)

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.audio_groups import Features, Privacy
 from pipelines.recipe import Recipe
 from pipelines.spoken import Hearing
 from pipelines.stage import Stage, only
 from pipelines.step import Step, each, expand
-from processors.anonymise import HashSpeaker, ScrubPersonalData
 from processors.audio.alignment import AlignTranscript, SelectHeard
 from processors.audio.quality import KeepAudio, KeepSpeechRate, MeasureAudio, MeasureSpeechRate
 from processors.audio.segment import CutAtPauses
-from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
+from processors.audio.steps import DecodeAudio, KeepDuration
 from processors.audio.transcript import TRANSCRIPT
-from processors.contract import Contract
 from processors.dialogue import TRANSCRIBE_PROMPT, TranscriptTask
 from processors.spoken_language import SPEECH_LANGUAGES, KeepTranscriptLanguage, MeasureTranscriptLanguage
 
@@ -39,16 +38,16 @@ def speech_pretrain(
     min_chars_per_s: float = 1.0,  # far below the slowest speech: the transcript lacks most of it
     max_chars_per_s: float = 40.0,  # far above the fastest: the transcript says more than the audio
     check: bool = False,  # True hears every clip and compares: slow, and only for languages that the engine hears
+    untimed: str = "refuse",  # long recordings without word times; vad: cut at pauses, text divided in proportion, then checked
     max_error_rate: float = 0.5,  # a weak ear errs more on real speech than on spoken queries
     hearing: Hearing = Hearing(),
-    personal_data: str = "reject",
-    salt: str = "corpusmill",
-    max_tokens: int = 131_072,
-    hf_compat: bool = False,
-    mel_dtype: str = "float32",
+    privacy: Privacy = Privacy(),
+    features: Features = Features(),
     seed: int = 0,
 ) -> tuple[Stage, ...]:
     """Recordings and transcripts -> anonymised, gated clips of at most 30 s, cut at pauses, log-Mel, transcript."""
+    if untimed != "refuse" and not check:
+        raise ValueError(f"untimed is {untimed!r}, which is safe only where every piece is heard; set check = true")
     hear: tuple[Step, ...] = (*hearing.steps(), each(AlignTranscript())) if check else ()
     agree: tuple[Step, ...] = ()
     if check:
@@ -61,22 +60,20 @@ def speech_pretrain(
             each(TranscriptTask(prompt)),
             each(MeasureTranscriptLanguage()),
             each(KeepTranscriptLanguage(languages, min_language_confidence)),
-            each(ScrubPersonalData(personal_data)),
-            each(HashSpeaker(salt)),
+            *privacy.steps(),
             each(DecodeAudio()),
             *hear,
-            expand(CutAtPauses(max_s, min_s)),
+            expand(CutAtPauses(max_s, min_s, untimed)),
             each(KeepDuration(min_s, max_s)),
             each(MeasureAudio()),
             each(KeepAudio(min_snr_db, max_clipped_ratio, max_silence_ratio, min_bandwidth_hz)),
             each(MeasureSpeechRate()),
             each(KeepSpeechRate(min_chars_per_s, max_chars_per_s)),
             *agree,
-            each(LogMel(hf_compat)),
-            each(Contract(max_tokens)),
+            *features.steps(),
         ),
         seed=seed,
-        mel_dtype=mel_dtype,
+        mel_dtype=features.mel_dtype,
         notes="Language is measured on the transcript, not on the sound. Agreement is checked only where `check` is on.",
     )
     return only(recipe)

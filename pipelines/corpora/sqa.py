@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.audio_groups import Features, Privacy
 from pipelines.recipe import Recipe
 from pipelines.stage import Stage, only
 from pipelines.step import each, expand
 from pipelines.writing import write_steps
-from processors.anonymise import HashSpeaker, ScrubPersonalData
 from processors.audio.quality import KeepAudio, MeasureAudio
-from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
-from processors.contract import Contract
+from processors.audio.steps import DecodeAudio, KeepDuration
 from processors.tasks.question import KeepSupported, QuestionTask
 from processors.tasks.question_templates import QuestionTemplates
 
@@ -28,11 +27,8 @@ def sqa(
     min_support_ratio: float = 0.5,  # share of the answer's content words that the transcript must hold
     min_s: float = 0.1,
     max_s: float = 30.0,
-    personal_data: str = "reject",
-    salt: str = "corpusmill",
-    max_tokens: int = 131_072,
-    hf_compat: bool = False,
-    mel_dtype: str = "float32",
+    privacy: Privacy = Privacy(),
+    features: Features = Features(),
     seed: int = 0,
 ) -> tuple[Stage, ...]:
     """Speech, transcripts and question-answer pairs (given or from templates) -> one conversation a pair."""
@@ -44,17 +40,15 @@ def sqa(
             *write_steps(writer, QuestionTemplates(per_clip, seed)),
             expand(QuestionTask()),
             each(KeepSupported(min_support_ratio)),
-            each(ScrubPersonalData(personal_data)),
-            each(HashSpeaker(salt)),
+            *privacy.steps(),
             each(DecodeAudio()),
             each(KeepDuration(min_s, max_s)),
             each(MeasureAudio()),
             each(KeepAudio()),
-            each(LogMel(hf_compat)),
-            each(Contract(max_tokens)),
+            *features.steps(),
         ),
         seed=seed,
-        mel_dtype=mel_dtype,
+        mel_dtype=features.mel_dtype,
         notes="Answers are compared with the words of the transcript; whether they answer the question is not judged.",
     )
     return only(recipe)

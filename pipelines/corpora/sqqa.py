@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.audio_groups import Features, Privacy
 from pipelines.recipe import Recipe
 from pipelines.spoken import Hearing, Speaking, spoken_queries
 from pipelines.stage import Stage, only
 from pipelines.step import Step, each
 from processors.audio.quality import KeepAudio, MeasureAudio
-from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
-from processors.contract import Contract
+from processors.audio.steps import DecodeAudio, KeepDuration
 from processors.messages import MessagesTask
 from processors.tasks.question import SpokenQueryTask
 from schemas.records import Row
@@ -30,15 +30,14 @@ def sqqa(
     max_error_rate: float = 0.25,
     min_s: float = 0.3,
     max_s: float = 30.0,
-    max_tokens: int = 131_072,
-    hf_compat: bool = False,
-    mel_dtype: str = "float32",
+    privacy: Privacy = Privacy(),  # of real speech
+    features: Features = Features(),
     seed: int = 0,
 ) -> tuple[Stage, ...]:
     """Text conversations, or speech with responses -> spoken query, null prompt, the answer unchanged."""
     query: tuple[Step, ...]
     if form == "real":
-        query = (each(SpokenQueryTask()), each(DecodeAudio()), each(MeasureAudio()), each(KeepAudio()))
+        query = (each(SpokenQueryTask()), *privacy.steps(), each(DecodeAudio()), each(MeasureAudio()), each(KeepAudio()))
     elif form == "spoken":
         task = (each(MessagesTask()),) if getattr(source, "gives", Row) is Row else ()
         query = (*task, *spoken_queries(speaking, hearing, language, max_error_rate, seed))
@@ -48,9 +47,9 @@ def sqqa(
         name="sqqa",
         title="Spoken queries and their answers, without a text prompt",
         source=source,
-        steps=(*query, each(KeepDuration(min_s, max_s)), each(LogMel(hf_compat)), each(Contract(max_tokens))),
+        steps=(*query, each(KeepDuration(min_s, max_s)), *features.steps()),
         seed=seed,
-        mel_dtype=mel_dtype,
+        mel_dtype=features.mel_dtype,
         notes="Answers are those of the text data; they are not rewritten for speech.",
     )
     return only(recipe)

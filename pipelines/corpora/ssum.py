@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.audio_groups import Features
 from pipelines.recipe import Recipe
 from pipelines.spoken import Speaking
 from pipelines.stage import Stage, only
 from pipelines.step import Step, ask, each, expand
-from processors.audio.steps import DecodeAudio, KeepDuration, LogMel
-from processors.contract import Contract
+from pipelines.writing import write_steps
+from processors.audio.steps import DecodeAudio, KeepDuration
 from processors.dialogue import StateLanguage
 from processors.speech.assemble import SpeakDialogue
 from processors.tasks.summary import KeepSummary, MeetingTask, RecordingTask, SummaryStyle
@@ -22,6 +23,7 @@ from processors.tasks.summary import KeepSummary, MeetingTask, RecordingTask, Su
 def ssum(
     source: Any,
     *,
+    writer: str = "given",  # queries and summaries of the rows; rules cannot write them
     form: str = "spoken",  # spoken: written meetings are spoken, a voice a speaker; recorded: the rows have audio
     speaking: Speaking = Speaking(),
     target_s: float = 600.0,  # turns around those that the query needs are added up to about here
@@ -29,15 +31,13 @@ def ssum(
     min_support_ratio: float = 0.5,
     min_s: float = 5.0,
     max_s: float = 1_800.0,  # 30 minutes, uncut
-    max_tokens: int = 131_072,
-    hf_compat: bool = False,
-    mel_dtype: str = "float32",
+    features: Features = Features(),
     seed: int = 0,
 ) -> tuple[Stage, ...]:
     """Meetings, written or recorded, with queries and summaries -> one conversation a query."""
     if form not in ("spoken", "recorded"):
         raise ValueError(f"ssum form is {form!r}, expected spoken or recorded")
-    task: tuple[Step, ...] = (expand(MeetingTask(target_s)),) if form == "spoken" else (expand(RecordingTask()),)
+    task: tuple[Step, ...] = (expand(MeetingTask(target_s, seed)),) if form == "spoken" else (expand(RecordingTask()),)
     styled: tuple[Step, ...] = (each(SummaryStyle(seed)),) if style == "templates" else ()
     sound: tuple[Step, ...] = (each(DecodeAudio()),)
     if form == "spoken":
@@ -47,17 +47,17 @@ def ssum(
         title="Long conversations of several speakers with queries and their summaries",
         source=source,
         steps=(
+            *write_steps(writer),
             *task,
             each(StateLanguage()),
             *styled,
             each(KeepSummary(min_support_ratio)),
             *sound,
             each(KeepDuration(min_s, max_s)),
-            each(LogMel(hf_compat)),
-            each(Contract(max_tokens)),
+            *features.steps(),
         ),
         seed=seed,
-        mel_dtype=mel_dtype,
+        mel_dtype=features.mel_dtype,
         notes="Spoken meetings have no overlapping speech. Support is a check of numbers and names, not of meaning.",
     )
     return only(recipe)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.audio_groups import Features
 from pipelines.recipe import Recipe
 from pipelines.spoken import Hearing, Speaking, spoken_queries
 from pipelines.stage import Stage, only
 from pipelines.step import Step, each, expand
-from processors.audio.steps import KeepDuration, LogMel
-from processors.contract import Contract
+from processors.audio.steps import KeepDuration
 from processors.image.encode import EncodeCanvas
 from processors.image.steps import DecodeImage, KeepImageSize, MakeCanvas
 from processors.messages import MessagesTask, PairsTask
@@ -32,9 +32,7 @@ def vision_speech(
     max_s: float = 30.0,
     min_side_px: int = 1,
     max_crops: int = 36,  # the report's maximum in fine-tuning
-    max_tokens: int = 131_072,
-    hf_compat: bool = False,
-    mel_dtype: str = "float32",
+    features: Features = Features(),
     seed: int = 0,
 ) -> tuple[Stage, ...]:
     """Conversations with images -> the query spoken and heard again, the answer unchanged."""
@@ -54,11 +52,10 @@ def vision_speech(
             *spoken_queries(speaking, hearing, language, max_error_rate, seed),
             each(KeepDuration(min_s, max_s)),
             *canvas,
-            each(LogMel(hf_compat)),
-            each(Contract(max_tokens)),
+            *features.steps(),
         ),
         seed=seed,
-        mel_dtype=mel_dtype,
+        mel_dtype=features.mel_dtype,
         notes="The gate compares words, not tone: a query read with the wrong stress passes.",
     )
     return only(recipe)

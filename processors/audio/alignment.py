@@ -6,11 +6,12 @@ time between them without a gap, so that no pause, and hence no cut, is ever sup
 
 from __future__ import annotations
 
-import difflib
 import json
 import unicodedata
 from dataclasses import dataclass, replace
 from typing import ClassVar
+
+import jiwer
 
 from processors.audio.segment import END, START
 from processors.dialogue import LANGUAGE
@@ -39,15 +40,19 @@ def split_words(text: str, language: str) -> list[str]:
 
 
 def align_words(words: list[str], heard: list[TimedWord], end_s: float) -> tuple[list[TimedWord], float]:
-    """Each word with its times, and the share of words that are anchors. Units: seconds; `end_s` is the end of the clip."""
+    """Each word with its times, and the share of words that are anchors. Units: seconds; `end_s` is the end of the clip.
+
+    Anchors are the equal words of jiwer's alignment: a tenth of a second for half an hour, where difflib takes seconds.
+    """
     ours = [(index, plain(word)) for index, word in enumerate(words) if plain(word)]
     theirs = [(plain(word), start_s, stop_s) for word, start_s, stop_s in heard if plain(word)]
-    matcher = difflib.SequenceMatcher(None, [word for _, word in ours], [word for word, _, _ in theirs], autojunk=False)
     times: dict[int, tuple[float, float]] = {}
-    for block in matcher.get_matching_blocks():
-        for offset in range(block.size):
-            _, start_s, stop_s = theirs[block.b + offset]
-            times[ours[block.a + offset][0]] = (start_s, stop_s)
+    if ours and theirs:
+        found = jiwer.process_words(" ".join(word for _, word in ours), " ".join(word for word, _, _ in theirs))
+        for chunk in found.alignments[0]:
+            if chunk.type == "equal":
+                for mine, other in zip(range(chunk.ref_start_idx, chunk.ref_end_idx), theirs[chunk.hyp_start_idx :], strict=False):
+                    times[ours[mine][0]] = other[1:]
     return _spread(words, times, end_s), len(times) / max(1, len(ours))
 
 
@@ -63,7 +68,8 @@ def _spread(words: list[str], times: dict[int, tuple[float, float]], end_s: floa
         low = found[-1][2] if found else 0.0
         high = max(low, times[stop][0] if stop < len(words) else end_s)
         step = (high - low) / (stop - index)
-        found += [(words[index + n], low + n * step, low + (n + 1) * step) for n in range(stop - index)]
+        # the last sum may exceed `high` by a rounding
+        found += [(words[index + n], low + n * step, min(high, low + (n + 1) * step)) for n in range(stop - index)]
         index = stop
     return found
 

@@ -174,5 +174,6 @@ class NormaliseLoudness:
             return replace(audio, samples=audio.samples * np.float32(gain))
 
         record = map_parts(record, {Audio: set_level})
-        facts: dict[str, FactValue] = {GAIN.name: round(max(gains, key=abs), 3), PEAK.name: max(peaks)}
+        strongest: float = max(gains, key=abs)
+        facts: dict[str, FactValue] = {GAIN.name: round(strongest, 3), PEAK.name: max(peaks)}
         return replace(record, facts={**record.facts, **facts})

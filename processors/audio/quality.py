@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import stats
+from scipy import fft, stats
 
 from processors.audio.loudness import integrated_loudness
-from processors.audio.voice_activity import HOP, is_speech, level_db
+from processors.audio.voice_activity import FLOOR_DB, HOP, is_speech, level_db
 from processors.dialogue import LANGUAGE
 from schemas.facts import Fact
 from schemas.outcome import Reason, Reject
@@ -30,7 +30,7 @@ SNR = Fact(
     "audio.snr_db", float, f"Power while somebody speaks over that of the noise, {MIN_SNR_DB:g} to {MAX_SNR_DB:g}; lowest without speech"
 )
 CLIPPED = Fact("audio.clipped_ratio", float, "Share of samples on plateaus at the largest level, as clipping leaves them")
-SILENCE = Fact("audio.silence_ratio", float, "Share of the time that lies below -60 dB of full scale, or near the clip's own background")
+SILENCE = Fact("audio.silence_ratio", float, "Share of the time at or near the clip's own background, or below -60 dB of full scale")
 SPEECH_S = Fact("audio.speech_s", float, "Seconds in which somebody speaks")
 BANDWIDTH = Fact("audio.bandwidth_hz", int, "Highest frequency within 60 dB of the strongest, 0 for silence")
 LOUDNESS = Fact("audio.loudness_lufs", float, "Integrated loudness (ITU-R BS.1770), -70 for silence")
@@ -45,8 +45,8 @@ SPEECH_TOO_SLOW = Reason("speech_too_slow", "The transcript is too short for the
 SPEECH_TOO_FAST = Reason("speech_too_fast", "The transcript is too long for the speech: it says more than the audio")
 
 CLIP_TOLERANCE, MIN_CLIP_RUN = 0.01, 3  # of the level, and in samples: speech that is not clipped passes its peak in one or two
-SILENT_DB = -60.0
-SILENT_SHARE = 0.3  # of the way from the background to the loud parts
+SILENT_DB, QUIET_RANGE_DB = -60.0, 20.0  # in a quiet clip the second counts, below its loud parts
+MIN_RANGE_DB, SILENT_SHARE = 15.0, 0.3  # a clip with that range has a background; silence lies so far on the way up from it
 WINDOW, STEP = 512, 256  # of the spectra
 NUM_BANDS = 24
 MIN_PAUSE_WINDOWS = 15  # a quarter of a second; with fewer, noise is sought between the sounds of speech
@@ -54,7 +54,7 @@ LOW_QUANTILE = 0.1  # about half the windows of speech are without speech in any
 BANDWIDTH_DB = 60.0
 DENSE_CHARS = 2.5  # a Chinese or Japanese character takes as long as so many letters (5.2 syllables a second against 14 letters)
 DENSE = ("zh", "ja")
-BLOCK = 4_096  # frames
+BLOCK = 256  # frames: their spectra stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,12 @@ def silence_ratio(samples: np.ndarray) -> float:
 
 
 def is_silent(samples: np.ndarray) -> np.ndarray:
-    """Whether each 20 ms frame is silent. Steady sound has no background of its own, and is silent below -60 dB alone."""
+    """Whether each 20 ms frame is silent. Steady sound has no background of its own: it is silent by its level alone."""
     level = level_db(samples, 2 * HOP)
     quiet, loud = np.percentile(level, (5, 95))
-    between = max(quiet, SILENT_DB - 30) + SILENT_SHARE * (loud - max(quiet, SILENT_DB - 30))
-    return level <= (max(SILENT_DB, between) if loud - quiet >= 15 else SILENT_DB)
+    least = max(FLOOR_DB, min(SILENT_DB, loud - QUIET_RANGE_DB))
+    quiet = max(quiet, FLOOR_DB)
+    return level <= (max(least, quiet + SILENT_SHARE * (loud - quiet)) if loud - quiet >= MIN_RANGE_DB else least)
 
 
 @functools.cache
@@ -146,7 +147,7 @@ def _power(samples: np.ndarray) -> Iterator[np.ndarray]:
     hann = np.hanning(WINDOW + 2)[1:-1].astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::STEP]
     for start in range(0, len(windows), BLOCK):
-        spectrum = np.fft.rfft(windows[start : start + BLOCK] * hann)
+        spectrum = fft.rfft(windows[start : start + BLOCK] * hann)
         yield np.square(spectrum.real) + np.square(spectrum.imag)
 
 

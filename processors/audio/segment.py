@@ -238,7 +238,9 @@ def _with_text(parts: tuple[Part, ...], said: Text) -> tuple[Part, ...]:
 
 
 def _with_place(record: Conversation, start: int, stop: int, words: str, divided: bool) -> Conversation:
-    peaks = [float(max(audio.samples.max(), -audio.samples.min())) for audio in audios_of(record) if audio.samples is not None]
+    peaks = [
+        float(max(audio.samples.max(initial=0), -audio.samples.min(initial=0))) for audio in audios_of(record) if audio.samples is not None
+    ]
     told: dict[str, FactValue] = {
         PEAK.name: max(peaks, default=0.0),
         START.name: start / SAMPLE_RATE_HZ,

@@ -6,6 +6,7 @@ Japanese, as in the Phi-4-multimodal report (arXiv 2503.01743).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -64,7 +65,8 @@ def transcript_agreement(reference: str, heard: str, language: str) -> Agreement
     """Compares the two texts in normalised form.
 
     Two empty texts agree (rates 0). With an empty reference anything that is heard makes the rates 1, not infinity: facts are
-    finite numbers. Words written together on one side only ("ice cream", "icecream") agree: nobody hears a space.
+    finite numbers. Words written together on one side only ("ice cream", "icecream") agree, digits do not: nobody hears a space,
+    but 3 5 is not 35.
     """
     language = iso_639_1(language)
     first, second = normalise_transcript(reference, language), normalise_transcript(heard, language)
@@ -89,11 +91,28 @@ def _align(words: list[str], others: list[str], joins: bool) -> tuple[list[str],
         return others, found
     joined, end = [], 0
     for mine, theirs in _runs(found):
-        same = len(mine) and len(theirs) and "".join(words[mine.start : mine.stop]) == "".join(others[theirs.start : theirs.stop])
-        joined += others[end : theirs.start] + (words[mine.start : mine.stop] if same else others[theirs.start : theirs.stop])
+        joined += others[end : theirs.start] + _spaced_alike(words[mine.start : mine.stop], others[theirs.start : theirs.stop])
         end = theirs.stop
     joined += others[end:]
     return (others, found) if joined == others else (joined, jiwer.process_words(" ".join(words), " ".join(joined)))
+
+
+def _spaced_alike(mine: list[str], theirs: list[str]) -> list[str]:
+    """`theirs` with words split or joined as in `mine` as far as the letters are the same, from the front and from the back."""
+    front, there = _shared_letters(mine, theirs)
+    mine_left, left = mine[front:], theirs[there:]
+    back, after = _shared_letters([word[::-1] for word in reversed(mine_left)], [word[::-1] for word in reversed(left)])
+    return mine[:front] + left[: len(left) - after] + mine_left[len(mine_left) - back :]
+
+
+def _shared_letters(mine: list[str], theirs: list[str]) -> tuple[int, int]:
+    """How many words of each make up the longest beginning that has the same letters, no digit, and ends a word in both."""
+    one, other = "".join(mine), "".join(theirs)
+    letters = zip(one, other, strict=False)
+    num_shared = next((n for n, (a, b) in enumerate(letters) if a != b or a.isdigit()), min(len(one), len(other)))
+    ends = {end: count for count, end in enumerate(itertools.accumulate(map(len, theirs)), 1)}
+    both = [(count, ends[end]) for count, end in enumerate(itertools.accumulate(map(len, mine)), 1) if end <= num_shared and end in ends]
+    return both[-1] if both else (0, 0)
 
 
 def _runs(found: jiwer.WordOutput) -> list[tuple[range, range]]:

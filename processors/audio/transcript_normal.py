@@ -52,6 +52,7 @@ _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _DECIMAL_WORD = re.compile(r"(?<=\d) (?:punkt|point|punto|ponto) (?=\d)")
 _DECIMAL_DIGITS = re.compile(r"(?<![\d.,])(\d+[.,])(0*\d(?: 0*\d)+)(?![\w.,])")  # drei Komma eins vier: 3,1 4
 _MIL_AND = re.compile(r"(?<![\d.,])(\d{1,12}000) (\d{1,3})(?![\d.,])")  # text2num 3.1 ends a number at "mil" without "e"
+_JOINTS = re.compile(r"['-]")  # l'un, vingt-deux: number words stand alone
 _ORDINAL_SIGN = re.compile(r"(?<=\d)\.?[ºª°]")
 _ORDINAL_LETTERS = {
     "fr": re.compile(r"\b(\d+)(?:er|re|ère|ere|e|ème|eme|nd|nde)s?\b"),
@@ -113,7 +114,8 @@ def _english(text: str) -> str:
         text = pattern.sub(instead, text)
     text = _LETTERS.sub(lambda found: found[0].replace(" ", ""), text)
     text = "".join(_whisper_words(text))
-    text = " ".join(_EN_FIXED.get(word, word) for word in text.split())
+    # Whisper leaves a sign at the end: "..." a point, a lone "$"
+    text = " ".join(_EN_FIXED.get(word, word) for word in text.split() if any(ch.isalnum() for ch in word))
     for pattern, instead in _ENGLISH_AFTER:
         text = pattern.sub(instead, text)
     return _LETTERS.sub(lambda found: found[0].replace(" ", ""), text)
@@ -140,7 +142,7 @@ def _number_run() -> re.Pattern[str]:
 def _spaced(text: str, language: str) -> str:
     text = _ORDINAL_SIGN.sub("º", text)
     text = unicodedata.normalize("NFKC", text.replace("º", "\ue000")).replace("\ue000", "º")  # NFKC makes o of the sign
-    text = verbalise(text, language, numbers=False).casefold()
+    text = _JOINTS.sub(" ", verbalise(text, language, numbers=False).casefold())
     for pattern, instead in _BEFORE_NUMBERS.get(language, ()):
         text = pattern.sub(instead, text)
     if language in COMMA_IS_DECIMAL:
@@ -182,7 +184,7 @@ def _scaled(number: str, scale: str, language: str) -> str:
 def _unspaced(text: str, language: str) -> str:
     text = unicodedata.normalize("NFKC", text)
     text = verbalise(text, language, numbers=False)
-    text = _THOUSANDS_COMMA.sub("", numerals_to_digits(text, language)).casefold()
+    text = _THOUSANDS_COMMA.sub("", numerals_to_digits(text, language)).casefold().replace("パーセント", "%")
     return "".join(_without_marks(text, "").split())
 
 

@@ -1,15 +1,19 @@
 """Where somebody speaks: voiced sound that rises above the background, and what adjoins it.
 
 A frame is voiced when it repeats itself at a pitch of 70 to 400 Hz, has more than one harmonic, and stands above the clip's
-quietest frames. Noise does not repeat itself, a whistle or sweep is one harmonic, and a steady hum does not stand above its own
-level: none of them is speech. Voiced runs are then widened over the unvoiced sounds beside them and joined over short gaps. Singing, crying and barking
-are voiced too and pass for speech; whispering is not found. Every figure here was set on mixtures of speech and noise.
+quietest frames. Noise does not repeat itself, a whistle or sweep is one harmonic, and a steady hum does not stand above its
+own level: none of them is speech. Voiced runs are then widened over the unvoiced sounds beside them and joined over short
+gaps. Singing, music, crying and barking are voiced too and pass for speech; so do some ticks and crackles; whispering is
+not found. The figures were set on mixtures of speech and noise: at 5 dB four fifths of the speech is found, at 0 dB half or more.
 """
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import soxr
+from scipy import fft
 
 from schemas.parts import SAMPLE_RATE_HZ
 
@@ -19,9 +23,10 @@ WINDOW = RATE_HZ // 25  # 40 ms, three periods of the lowest pitch
 FFT = 256
 MIN_LAG, MAX_LAG = RATE_HZ // 400, RATE_HZ // 70
 MIN_HZ, MAX_HZ = 70.0, 1_750.0  # above, the resampler folds a little of what lies beyond 2 kHz back
-BLOCK = 4_096  # frames
+BLOCK = 256  # frames: their spectra stay in the cache
 MIN_PERIODICITY = 0.55
 TONE_BINS, TONE_SHARE = 5, 0.995  # a frame with all its power so near one bin is a tone
+MAX_BELOW_DB = 10.0  # by which the band of pitch may lie below the whole sound of a voiced frame
 MIN_RISE_DB = 6.0  # of a voiced frame above the background
 MIN_EDGE_RISE_DB = 4.0  # of what adjoins it
 FLOOR_DB = -75.0  # of full scale: below, nothing is heard
@@ -65,31 +70,40 @@ def runs_of(mask: np.ndarray) -> np.ndarray:
 def _measure(samples: np.ndarray, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each frame: periodicity 0 to 1, and by how much the low band and the whole stand above the clip's background."""
     low = soxr.resample(samples, SAMPLE_RATE_HZ, RATE_HZ, quality="LQ")
-    padded = np.zeros(frames * (HOP * RATE_HZ // SAMPLE_RATE_HZ) + WINDOW, np.float32)
     step = HOP * RATE_HZ // SAMPLE_RATE_HZ
+    padded = np.zeros(frames * step + WINDOW, np.float32)
     lead = (WINDOW - step) // 2  # a frame lies in the middle of its window
     held = low[: len(padded) - lead]
     padded[lead : lead + len(held)] = held
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::step][:frames]
-    hann = np.hanning(WINDOW + 2)[1:-1].astype(np.float32)
-    hz = np.fft.rfftfreq(FFT, 1 / RATE_HZ)
-    kept = (hz >= MIN_HZ) & (hz <= MAX_HZ)
-    ideal = np.fft.irfft(np.abs(np.fft.rfft(hann, FFT)) ** 2)
-    ideal = ideal[MIN_LAG : MAX_LAG + 1] / ideal[0]
-    periodicity, power = np.zeros(frames), np.zeros(frames)
+    hann, to_lags, in_band = _tables()
+    periodicity, power = np.zeros(frames, np.float32), np.zeros(frames, np.float32)
     for start in range(0, frames, BLOCK):
-        squares = np.square(np.abs(np.fft.rfft(windows[start : start + BLOCK] * hann, FFT)))
-        squares[:, hz > MAX_HZ] = 0.0
+        spectrum = fft.rfft(windows[start : start + BLOCK] * hann, FFT)[:, : len(in_band)]
+        squares = np.square(spectrum.real) + np.square(spectrum.imag)
         is_tone = _one_harmonic(squares)
-        squares *= kept
-        power[start : start + BLOCK] = squares.sum(axis=1)
-        correlation = np.fft.irfft(squares)[:, : MAX_LAG + 1]
-        best = (correlation[:, MIN_LAG:] / ideal).max(axis=1)
-        np.divide(best, correlation[:, 0], out=periodicity[start : start + BLOCK], where=correlation[:, 0] > 0)
+        squares *= in_band
+        here = power[start : start + BLOCK]
+        squares.sum(axis=1, out=here)
+        best = (squares @ to_lags).max(axis=1)
+        np.divide(best, here, out=periodicity[start : start + BLOCK], where=here > 0)
         periodicity[start : start + BLOCK][is_tone] = 0.0
-    scale = 2 / (FFT * np.square(hann).sum())
-    band_db = 10 * np.log10(np.maximum(power * scale, 1e-12))
-    return periodicity, band_db - _background(band_db), (all_db := level_db(samples)) - _background(all_db)
+    band_db = 10 * np.log10(np.maximum(power * (2 / (FFT * np.square(hann).sum())), 1e-12))
+    all_db = level_db(samples)
+    periodicity[band_db < all_db - MAX_BELOW_DB] = 0.0
+    return periodicity, band_db - _background(band_db), all_db - _background(all_db)
+
+
+@functools.cache
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The window; what turns a power spectrum up to MAX_HZ into its autocorrelation, undone for the window's own; the bins in band."""
+    hann = np.hanning(WINDOW + 2)[1:-1]
+    own = np.fft.irfft(np.square(np.abs(np.fft.rfft(hann, FFT))))
+    hz = np.fft.rfftfreq(FFT, 1 / RATE_HZ)
+    bins = np.flatnonzero(hz <= MAX_HZ)
+    lags = np.arange(MIN_LAG, MAX_LAG + 1)
+    to_lags = np.cos(2 * np.pi * np.outer(bins, lags) / FFT) * (own[0] / own[lags])
+    return hann.astype(np.float32), to_lags.astype(np.float32), (hz[bins] >= MIN_HZ).astype(np.float32)
 
 
 def _one_harmonic(squares: np.ndarray) -> np.ndarray:

@@ -1,4 +1,10 @@
-"""PocketSphinx hears English: its package carries the model."""
+"""PocketSphinx hears English: its package carries the model, which also decides how features are normalised (a clip at a time).
+
+A decoder that goes on from one clip to the next gives other word times for the second: of fourteen clips heard in two
+orders, seven. So its features are made anew before every clip, which takes 3 ms.
+Tried on sixty questions in four voices of Flite and given up, as none heard better by more than chance: silence around the
+clip, weights of the language model of 5, 8 and 10 (8 and 10 are worse), and wider beams (a tenth fewer errors, twice the time).
+"""
 
 from __future__ import annotations
 
@@ -25,20 +31,23 @@ class Sphinx:
     languages: ClassVar = ("en",)
 
     def identity(self) -> str:
-        return f"pocketsphinx {version('pocketsphinx')} en-us cmn=batch"
+        return f"pocketsphinx {version('pocketsphinx')} en-us; features anew a clip"
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Callable[[list[Clip]], list[Heard]]]:
         from pocketsphinx import Decoder
 
-        decoder = Decoder(samprate=16_000, loglevel="FATAL", cmn="batch")
+        decoder = Decoder(samprate=16_000, loglevel="FATAL")
 
         def hear(clip: Clip) -> Heard:
             if len(clip.samples) < MIN_SAMPLES:
                 return Heard("", (), "en")
-            pcm = (np.clip(clip.samples, -1, 1) * 32_767).astype("<i2").tobytes()
+            pcm = (np.clip(clip.samples, -1, 1) * 32_767).astype("<i2")
+            if not pcm.any():  # it hears a word in digital silence
+                return Heard("", (), "en")
+            decoder.reinit_feat()
             decoder.start_utt()
-            decoder.process_raw(pcm, no_search=False, full_utt=True)
+            decoder.process_raw(pcm.tobytes(), no_search=False, full_utt=True)
             decoder.end_utt()
             words = []
             for seg in decoder.seg() or ():

@@ -21,6 +21,7 @@ from processors.speech.model_files import INSTALL_SPEECH, content_digest, existi
 from schemas.parts import SAMPLE_RATE_HZ
 
 FILES = ("model.bin", "config.json", "tokenizer.json")
+VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 COMPUTE_TYPES = {"cpu": "int8", "cuda": "float16"}
 MULTILINGUAL_TOKENS = 51_865
 NUM_THREADS = 2  # a decoder on the CPU; a pool of decoders uses the other cores
@@ -104,6 +105,8 @@ def whisper(model: str, device: str = "cpu", beam_size: int = BEAM_SIZE) -> Whis
     _version("faster-whisper")
     folder = existing(model, "the model of faster-whisper")
     missing = [name for name in FILES if not (folder / name).is_file()]
+    if not any((folder / name).is_file() for name in VOCABULARIES):
+        missing.append(" or ".join(VOCABULARIES))
     if missing:
         convert = "ct2-transformers-converter --model FOLDER --output_dir FOLDER --copy_files tokenizer.json preprocessor_config.json"
         raise EngineMissing(f"{folder} has no {', '.join(missing)}; make the folder with: {convert}")
@@ -112,10 +115,12 @@ def whisper(model: str, device: str = "cpu", beam_size: int = BEAM_SIZE) -> Whis
 
 def _languages(folder: Path) -> tuple[str, ...]:
     """English alone where the vocabulary is that of the English models, by the size that CTranslate2 tells them by; else every one."""
-    listed = folder / "vocabulary.json"
+    listed = folder / VOCABULARIES[0]
     if listed.is_file():
-        return () if len(json.loads(listed.read_text(encoding="utf-8"))) >= MULTILINGUAL_TOKENS else ("en",)
-    return () if len((folder / "vocabulary.txt").read_text(encoding="utf-8").splitlines()) >= MULTILINGUAL_TOKENS else ("en",)
+        num_tokens = len(json.loads(listed.read_text(encoding="utf-8")))
+    else:
+        num_tokens = len((folder / VOCABULARIES[1]).read_text(encoding="utf-8").splitlines())
+    return () if num_tokens >= MULTILINGUAL_TOKENS else ("en",)
 
 
 def _version(package: str) -> str:

@@ -82,18 +82,21 @@ def _end(said: Said, place: int) -> tuple[dict[str, str], str] | None:
 
 
 def _count(said: Said, rng: np.random.Generator) -> tuple[dict[str, str], str] | None:
-    """How often is drawn first, evenly among what there is: most words are said once."""
+    """How often is drawn first, evenly among what there is: most words are said once.
+
+    A word that is also part of another (day, birthday) is hard to count by ear, and left alone.
+    """
     counts = said.counts
+    different = "\n".join(counts)
     by_count: dict[int, list[str]] = {}
     for word in said.telling():
-        by_count.setdefault(counts[word.casefold()], []).append(word)
+        if different.count(word.casefold()) == 1:
+            by_count.setdefault(counts[word.casefold()], []).append(word)
     if not by_count:
         return None
     drawn = sorted(by_count)[int(rng.integers(len(by_count)))]
-    word = _pick(rng, by_count[drawn])
-    # a word that is also part of another (day, days, birthday) is hard to count by ear
-    inside = [other for other in counts if str(word).casefold() in other and other != str(word).casefold()]
-    return None if inside else ({"word": str(word)}, str(drawn))
+    word = by_count[drawn][int(rng.integers(len(by_count[drawn])))]
+    return {"word": word}, str(drawn)
 
 
 def _order(said: Said, rng: np.random.Generator) -> tuple[dict[str, str], str] | None:

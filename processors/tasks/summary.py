@@ -14,7 +14,7 @@ from typing import ClassVar
 from processors.dialogue import BAD_SEGMENT_TIMES, LANGUAGE, NO_AUDIO, TRANSCRIPT_FIELDS, audio_of, language_field, text_field
 from processors.tasks.meeting import GENERAL, SPECIFIC, Query, anonymise, drop_empty, number_speakers, queries_in, turns_in
 from processors.tasks.replies import reply_items
-from processors.tasks.summary_style import FORMS, PROSE, Style, draw_style, instruction, keeps_instruction, put_into
+from processors.tasks.summary_style import FORMS, PROSE, Style, body_of, draw_style, instruction, keeps_instruction, put_into
 from processors.tasks.summary_support import summary_support, unsupported
 from processors.tasks.support import SUPPORT_RATIO
 from processors.tasks.writing import BAD_REPLY, Prompt, with_fields
@@ -221,6 +221,7 @@ class KeepSummary:
         if not query or not summary:
             return Reject(record.key, NO_SUMMARY.name, f"query {query[:40]!r}, summary {summary[:40]!r}, expected both")
         style = Style(str(record.facts[FORMAT.name]), str(record.facts[LENGTH_INSTRUCTION.name]))
+        body = " ".join(body_of(summary, style.form) or [])
         if not keeps_instruction(summary, style):
             return Reject(record.key, INSTRUCTION_NOT_KEPT.name, f"{style.form} {style.length}: {summary[:60]!r}")
         turns = json.loads(str(record.facts[DIALOGUE.name]))
@@ -230,11 +231,11 @@ class KeepSummary:
         if not 0 <= start < stop <= len(turns):
             return Reject(record.key, BAD_SPAN.name, f"turns {start} to {stop} of {len(turns)}, expected at least one of them")
         source = "\n".join(text for _, text in turns[start:stop])
-        if len(summary) > len(source):
-            return Reject(record.key, TOO_LONG.name, f"{len(summary)} characters about {len(source)}")
+        if len(body) > len(source):
+            return Reject(record.key, TOO_LONG.name, f"{len(body)} characters about {len(source)}")
         context = "\n".join(f"{speaker} {text}" for speaker, text in turns)
         language = str(record.facts[LANGUAGE.name])
-        ratio, strange = round(summary_support(summary, context, language), 4), unsupported(summary, context, language)
+        ratio, strange = round(summary_support(body, context, language), 4), unsupported(body, context, language)
         if ratio < self.min_support_ratio:
             return Reject(record.key, UNSUPPORTED.name, f"{ratio:.2f} of {summary[:60]!r}, expected {self.min_support_ratio:g} or more")
         if len(strange) > self.max_unsupported:

@@ -108,7 +108,7 @@ def body_of(answer: str, form: str) -> list[str] | None:
         if form == NUMBERED and [int(item[1]) for item in found_items if item] != list(range(1, len(found_items) + 1)):
             return None
         return [item[item.lastindex or 0] for item in found_items if item]
-    return [answer]
+    return [answer] if form == PROSE else None
 
 
 def _points_of_json(answer: str) -> list[str] | None:

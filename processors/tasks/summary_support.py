@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from processors.audio.transcript_normal import normalise_transcript
-from processors.tasks.support import support, terms_of
+from processors.tasks.support import all_terms, support, terms_of
 
 MIN_DIGITS = 2  # a smaller number is often counted by the writer (three reasons), and is not said
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -36,8 +36,9 @@ def names_in(text: str) -> list[str]:
 
 def unsupported(summary: str, source: str, language: str) -> list[str]:
     """Numbers of two digits or more, and in English names, that the summary has and the source has not."""
-    there = set(terms_of(source, language))
-    digits = "|".join(number.replace(".", "") for number in _NUMBER.findall(normalise_transcript(source, language)))
+    there = all_terms(source, language)
+    lines = [normalise_transcript(line, language) for line in source.splitlines()]
+    digits = "|".join(number.replace(".", "") for line in lines for number in _NUMBER.findall(line))
     missing = []
     for number in dict.fromkeys(_NUMBER.findall(normalise_transcript(summary, language))):
         whole = number.replace(".", "")

@@ -7,6 +7,7 @@ pairs of characters.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable
@@ -40,6 +41,7 @@ _MIN_STEM = 4
 _HIRAGANA = re.compile(r"[\u3040-\u309f]")
 
 
+@functools.lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """A word without its ending, in the crude way that is the same for both sides: visiting and visited are visit."""
     for suffix in _SUFFIXES:
@@ -59,8 +61,13 @@ def terms_of(text: str, language: str) -> list[str]:
     return [word if word[0].isdigit() else stem(word) for word in words if word and word not in stop]
 
 
+def all_terms(source: str, language: str) -> set[str]:
+    """Every term of a source, line by line: the turns of a conversation are normalised once for all of its queries."""
+    return {term for line in source.splitlines() for term in terms_of(line, language)}
+
+
 def support(wanted: Iterable[str], source: str, language: str) -> float:
     """The share of `wanted` terms that the source has; 1.0 when none is wanted."""
-    there = set(terms_of(source, language))
+    there = all_terms(source, language)
     found = [term in there for term in wanted]
     return sum(found) / len(found) if found else 1.0

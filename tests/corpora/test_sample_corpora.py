@@ -25,6 +25,8 @@ from schemas.arrow import log_mel_view
 from schemas.corpus import Corpus, read_batches
 from schemas.parts import Canvas
 
+EXPANDING = ("speech_pretrain", "ast", "sqa", "ssum", "audio_understanding")  # a row gives several records
+
 
 @pytest.fixture(scope="module")
 def built(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
@@ -41,8 +43,9 @@ def test_every_corpus_verifies(built: dict[str, dict[str, Any]]) -> None:
     assert set(built) == set(CORPORA)
     for row in built.values():
         assert verify(Path(row["path"])).problems == []
-        assert row["in"] == row["out"] + sum(row["rejects"].values())
         assert row["faults"] == 0
+        if row["corpus"] not in EXPANDING:
+            assert row["in"] == row["out"] + sum(row["rejects"].values())
 
 
 def test_asr_keeps_and_refuses_what_the_sample_says(sample: Path, built: dict[str, dict[str, Any]]) -> None:

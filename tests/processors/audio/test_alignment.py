@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from processors.audio.alignment import ANCHORED, AlignTranscript, align_words, split_words
@@ -36,6 +36,7 @@ def test_words_before_and_after_the_anchors_fill_the_rest_of_the_clip() -> None:
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "d", "-"]), max_size=12), st.lists(st.sampled_from(["a", "b", "c", "x"]), max_size=12))
+@example(["a", "c", "c", "c", "a"], ["a", "b", "b", "b", "a"])  # three steps of 1.0666 s sum to more than 4.1 s
 def test_every_word_keeps_its_place_and_times_never_run_back(words: list[str], heard: list[str]) -> None:
     timed, anchored = align_words(words, [(word, n + 0.1, n + 0.9) for n, word in enumerate(heard)], float(len(heard)))
     assert [word for word, _, _ in timed] == words
@@ -63,3 +64,17 @@ def test_japanese_is_aligned_by_characters() -> None:
     assert split_words("今日は 雨", "ja") == ["今", "日", "は", "雨"]
     done = AlignTranscript()(record("今日は雨", [["今", 0.0, 0.2], ["日", 0.2, 0.4], ["は", 0.4, 0.5], ["雪", 0.9, 1.1]], "ja"))
     assert done.facts[ANCHORED.name] == 0.75
+
+
+def test_half_an_hour_of_words_keeps_its_anchors() -> None:
+    words = [f"word{n % 700}" for n in range(5_000)]
+    heard = [(word, 0.3 * n, 0.3 * n + 0.2) for n, word in enumerate(words) if n % 10]
+    timed, anchored = align_words(words, heard, 1_500.0)
+    assert anchored == pytest.approx(0.9)
+    assert [entry for n, entry in enumerate(timed) if n % 10] == heard
+
+
+def test_nothing_heard_and_nothing_said() -> None:
+    assert align_words([], HEARD, 2.0) == ([], 0.0)
+    assert align_words(["--"], HEARD, 2.0) == ([("--", 0.0, 2.0)], 0.0)
+    assert align_words(["one", "two"], [], 2.0) == ([("one", 0.0, 1.0), ("two", 1.0, 2.0)], 0.0)

@@ -35,7 +35,7 @@ def test_the_reference_tone_has_the_loudness_of_the_recommendation() -> None:
     assert integrated_loudness(sine(5.0, hz=997) / 5) == pytest.approx(-23.01, abs=0.06)
 
 
-@pytest.mark.parametrize(("hz", "gain_db"), [(50, -3.94), (100, -1.14), (500, 0.03), (2_000, 3.05), (4_000, 3.96), (7_000, 4.02)])
+@pytest.mark.parametrize(("hz", "gain_db"), [(50, -3.934), (100, -1.133), (500, 0.042), (2_000, 3.071), (4_000, 3.968), (7_000, 4.036)])
 def test_the_weighting_is_that_of_the_recommendation(hz: int, gain_db: float) -> None:
     # gains of the recommendation's own 48 kHz coefficients at these frequencies
     assert integrated_loudness(sine(3.0, hz=hz)) - 20 * np.log10(0.5) + 3.01 == pytest.approx(gain_db - 0.691, abs=0.06)

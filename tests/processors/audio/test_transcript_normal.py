@@ -625,7 +625,7 @@ def test_a_language_that_is_none_of_the_eight_loses_case_and_marks_only() -> Non
     assert normalise_transcript("Hyvää, PÄIVÄÄ! 50 %", "fi") == "hyvää päivää 50 %"
 
 
-TOLD = "0123456789 .,%$€-'十百三点年aeé"
+TOLD = "0123456789 .,$€-'十百三点年aeé"
 
 
 @pytest.mark.parametrize("language", ["zh", "ja"])
@@ -644,7 +644,8 @@ def test_normalising_words_twice_changes_nothing_in_european_languages(language:
     assert normalise_transcript(once, language) == once
 
 
-WORDS = st.lists(st.sampled_from("the cat isn't here I'm 5 fifty $7 20% Dr. colour OK three first 1999 NASA".split()), max_size=8)
+USUAL = "the cat isn't here I'm 5 fifty $7 20% Dr. colour OK three first 1999 NASA"
+WORDS = st.lists(st.sampled_from(USUAL.split()), max_size=8)
 
 
 @given(words=WORDS)

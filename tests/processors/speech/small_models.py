@@ -146,10 +146,11 @@ def make_whisper(folder: Path) -> Path:
     with torch.no_grad():
         embedding, last = model.model.decoder.embed_tokens.weight, model.model.decoder.layer_norm
         end = torch.randn(16)
-        last.bias.copy_(end)
-        embedding[NUM_TEXT] = end * 1.2  # the end is likely at every step, so that a window gives a few words
-        embedding[NUM_TEXT + 2 + WHISPER_LANGUAGES + 4] = -end  # silence is not
-        embedding[NUM_TEXT + 3] += end  # German is likely to be detected
+        last.bias.copy_(2 * end)
+        embedding[tokens["<|endoftext|>"]] = end * 1.05  # the end is likely at every step, so that a window gives a few words
+        embedding[tokens["<|nospeech|>"]] = -end  # silence is not
+        embedding[NUM_TEXT + 2 : NUM_TEXT + 2 + WHISPER_LANGUAGES] = -end  # no language is said in a text
+        embedding[tokens["<|de|>"]] = -0.5 * end  # one that is not told is detected as German
     model.generation_config = GenerationConfig(
         suppress_tokens=[],
         begin_suppress_tokens=[NUM_TEXT],
@@ -171,13 +172,9 @@ def _write_tokenizer(folder: Path) -> dict[str, int]:
     from faster_whisper.tokenizer import _LANGUAGE_CODES
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-    words = (
-        "Ġ" + "".join(pair)
-        for size in (2, 3)
-        for pair in itertools.product(("ba", "ke", "li", "mo", "nu", "ra", "se", "ti") * 1, repeat=size)
-    )
-    numbered = (f"Ġ{n}" for n in itertools.count())
-    text = list(itertools.islice(itertools.chain(sorted(pre_tokenizers.ByteLevel.alphabet()), words, numbered), NUM_TEXT))
+    syllables = ("ba", "ke", "li", "mo", "nu", "ra", "se", "ti")
+    words = ("\u0120" + "".join(parts) for size in (2, 3, 4, 5, 6) for parts in itertools.product(syllables, repeat=size))
+    text = list(itertools.islice(itertools.chain(sorted(pre_tokenizers.ByteLevel.alphabet()), words), NUM_TEXT))
     special = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in _LANGUAGE_CODES[:WHISPER_LANGUAGES])]
     special += ["<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
     special += [f"<|{n * 0.02:.2f}|>" for n in range(NUM_TIMES)]
@@ -188,3 +185,11 @@ def _write_tokenizer(folder: Path) -> dict[str, int]:
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>"}))
     return tokenizer.get_vocab()
+
+
+def buzz(duration_s: float, pitch_hz: float) -> np.ndarray:
+    """A voice-like sound: ten harmonics, the pitch swaying, a loudness like syllables."""
+    time = np.arange(round(duration_s * 16_000)) / 16_000
+    phase = 2 * np.pi * pitch_hz * (time + 0.02 * np.sin(5 * time))
+    wave = sum(np.sin(n * phase) / n for n in range(1, 11))
+    return (0.2 * wave * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * time))).astype(np.float32)
