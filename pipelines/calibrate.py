@@ -266,9 +266,9 @@ def tables(found: Calibration) -> list[Table]:
     shown = [main]
     for title, groups in (("language", found.by_language), ("voice", found.by_voice)):
         if len(groups) > 1:
-            table = Table(f"kept, by {title}", *(f"{threshold:g}" for threshold in GRIDS[found.fact]))
+            table = Table(title, *(f"{threshold:g}" for threshold in GRIDS[found.fact]), title=f"rows kept by threshold, in %, by {title}")
             for name, points in groups.items():
-                table.add_row(name, *(_percent(at.share) for at in points))
+                table.add_row(name, *(f"{100 * at.share:.0f}" for at in points))
             shown.append(table)
     return shown
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from processors.language_id import iso_639_1
 from processors.speech_text import WORDS
 from processors.word_times import BadWordTimes, words_of
 from schemas.facts import Fact
@@ -47,7 +48,7 @@ def text_field(fields: Mapping[str, object], *names: str) -> str:
 
 def language_field(fields: Mapping[str, object], *names: str) -> str:
     """The language that the fields state (ISO 639-1, without a region), empty when they state none."""
-    return text_field(fields, *(names or ("lang", "language", "locale"))).replace("_", "-").split("-")[0].lower()
+    return iso_639_1(text_field(fields, *(names or ("lang", "language", "locale"))))
 
 
 def audio_of(row: Row) -> Audio | Reject:
@@ -155,7 +156,7 @@ class TextTask:
             text = row.blobs["text"].decode("utf-8", "replace").strip()
         if not text:
             return Reject(row.key, NO_TEXT.name, "expected a non-empty text or content, or a page")
-        language = text_field(row.fields, "lang", "language").split("-")[0].lower()
+        language = language_field(row.fields)
         return Document(row.key, row.origin, text, {**row.facts, LANGUAGE.name: language}, row.parents)
 
 

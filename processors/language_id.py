@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
-_THREE_LETTERS = {
+_CODES = {
     **{"eng": "en", "zho": "zh", "chi": "zh", "cmn": "zh", "fra": "fr", "fre": "fr", "deu": "de", "ger": "de"},
-    **{"ita": "it", "jpn": "ja", "por": "pt", "spa": "es"},
+    **{"ita": "it", "jpn": "ja", "por": "pt", "spa": "es", "english": "en", "chinese": "zh", "mandarin": "zh", "french": "fr"},
+    **{"german": "de", "italian": "it", "japanese": "ja", "portuguese": "pt", "spanish": "es"},
 }
 MAX_CHARS = 5_000  # enough for the classifier, and bounded for long documents
 
@@ -24,9 +26,9 @@ def _classifier(languages: tuple[str, ...]) -> Any:
 
 @functools.lru_cache(maxsize=1_024)
 def iso_639_1(code: str) -> str:
-    """The two letters of a language code with or without region: pt-BR pt, zh_CN zh, cmn_hans_cn zh; unknown ones lower-cased."""
-    base = code.strip().replace("_", "-").split("-")[0].lower()
-    return _THREE_LETTERS.get(base, base)
+    """The two letters of a language's code or English name: pt-BR pt, zh_CN zh, cmn_hans_cn zh, German de; unknown ones lower-cased."""
+    base = re.split("[-_ ]", code.strip().lower())[0]
+    return _CODES.get(base, base)
 
 
 def detect_language(text: str, languages: tuple[str, ...] = ()) -> tuple[str, float]:

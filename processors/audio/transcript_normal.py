@@ -1,7 +1,8 @@
 """One form for two spellings of the same speech, so that only what was said is compared, never how it is written.
 
 English: OpenAI's published Whisper normaliser (whisper_normalizer, MIT) does contractions, titles, fillers, number words,
-currencies and British spellings; symbols, units, dates and clock times become words first (processors/spoken_form.py).
+currencies and British spellings; symbols, units, dates and clock times become words first (processors/spoken_form.py). After
+a noun 's is taken for the possessive, which sounds like the plural: "John's here" does not agree with "John is here".
 French, German, Italian, Portuguese, Spanish: text2num reads number words. Chinese and Japanese: numerals are read here, spaces
 and punctuation go. Digits are the common form. Known not to agree: English numbers heard as a list of digits beside a number
 (Whisper's normaliser joins neighbours on both sides), "segundo" against 2.º in Spanish (it is a second too), simplified
@@ -45,6 +46,8 @@ _ENGLISH_AFTER: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<![\w.])\.(?=\d)"), "0."),
     (re.compile(rf"\b({'|'.join(MONTHS)}) the (?=\d+(?:st|nd|rd|th)\b)", re.I), r"\1 "),
 )
+_IS_WORDS = "it|he|she|that|there|here|what|who|where|how|when|why|let"
+_POSSESSIVE = re.compile(rf"\b(?!(?:{_IS_WORDS})'s)(\w+)'s\b(?! (?:been|gone|done|got)\b)")  # Whisper's normaliser makes "is" of it
 _EN_FIXED = {"okay": "ok", "alright": "all right", "grey": "gray"}
 _THOUSANDS_POINT = re.compile(r"(?<=\d)[. \u00a0\u202f](?=\d{3}(?!\d))")
 _THOUSANDS_COMMA = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -112,7 +115,7 @@ def _english(text: str) -> str:
     text = _FILLERS.sub(" ", text.lower())
     for pattern, instead in _ENGLISH_BEFORE:
         text = pattern.sub(instead, text)
-    text = _LETTERS.sub(lambda found: found[0].replace(" ", ""), text)
+    text = _LETTERS.sub(lambda found: found[0].replace(" ", ""), _POSSESSIVE.sub(r"\1s", text))
     text = "".join(_whisper_words(text))
     # Whisper leaves a sign at the end: "..." a point, a lone "$"
     text = " ".join(_EN_FIXED.get(word, word) for word in text.split() if any(ch.isalnum() for ch in word))

@@ -23,7 +23,6 @@ from schemas.parts import SAMPLE_RATE_HZ
 FILES = ("model.bin", "config.json", "tokenizer.json")
 VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 COMPUTE_TYPES = {"cpu": "int8", "cuda": "float16"}
-MULTILINGUAL_TOKENS = 51_865
 NUM_THREADS = 2  # a decoder on the CPU; a pool of decoders uses the other cores
 BEAM_SIZE = 5  # as in arXiv 2212.04356, section 4.5
 MIN_SAMPLES = SAMPLE_RATE_HZ // 10  # nobody says a word in less; the decoder makes words up for almost nothing
@@ -114,13 +113,13 @@ def whisper(model: str, device: str = "cpu", beam_size: int = BEAM_SIZE) -> Whis
 
 
 def _languages(folder: Path) -> tuple[str, ...]:
-    """English alone where the vocabulary is that of the English models, by the size that CTranslate2 tells them by; else every one."""
+    """English alone for a model trained on English alone: its vocabulary lacks the empty token, by which CTranslate2 tells it too."""
     listed = folder / VOCABULARIES[0]
     if listed.is_file():
-        num_tokens = len(json.loads(listed.read_text(encoding="utf-8")))
+        tokens = json.loads(listed.read_text(encoding="utf-8"))
     else:
-        num_tokens = len((folder / VOCABULARIES[1]).read_text(encoding="utf-8").splitlines())
-    return () if num_tokens >= MULTILINGUAL_TOKENS else ("en",)
+        tokens = (folder / VOCABULARIES[1]).read_text(encoding="utf-8").splitlines()
+    return () if "" in tokens else ("en",)
 
 
 def _version(package: str) -> str:

@@ -24,7 +24,7 @@ from processors.dialogue import (
     audio_of,
     text_field,
 )
-from processors.language_id import detect_language
+from processors.language_id import detect_language, iso_639_1
 from processors.spoken_language import MIN_CHARS, MIN_CHARS_ELSE, SPEECH_LANGUAGES
 from processors.tasks.replies import reply_json
 from processors.tasks.writing import BAD_REPLY, Prompt, with_fields
@@ -44,21 +44,6 @@ NAMES = {
     "ja": "Japanese",
     "pt": "Portuguese",
     "es": "Spanish",
-}
-_CODES = {name.lower(): code for code, name in NAMES.items()} | {
-    "mandarin": "zh",
-    "cmn": "zh",
-    "zho": "zh",
-    "chi": "zh",
-    "eng": "en",
-    "fra": "fr",
-    "fre": "fr",
-    "deu": "de",
-    "ger": "de",
-    "ita": "it",
-    "jpn": "ja",
-    "por": "pt",
-    "spa": "es",
 }
 
 TARGET_LANGUAGE = Fact("translation.target_language", str, "Language of the translation (ISO 639-1)")
@@ -105,12 +90,6 @@ def cot_prompt(language: str) -> str:
     )
 
 
-def language_code(stated: str) -> str:
-    """ISO 639-1 of a stated language: de, de-AT, de_DE, deu and German are de; empty when nothing is stated."""
-    first = re.split(r"[-_ ]", stated.strip().lower())[0]
-    return _CODES.get(first, first)
-
-
 def translations_of(fields: Mapping[str, object]) -> list[tuple[str, str]]:
     """(language, text) of each translation that the fields give, the language empty where none is stated.
 
@@ -119,22 +98,22 @@ def translations_of(fields: Mapping[str, object]) -> list[tuple[str, str]]:
     """
     given = fields.get("translations", fields.get("translation"))
     if isinstance(given, Mapping):
-        return [(language_code(str(name)), text.strip()) for name, text in given.items() if isinstance(text, str) and text.strip()]
+        return [(iso_639_1(str(name)), text.strip()) for name, text in given.items() if isinstance(text, str) and text.strip()]
     if isinstance(given, list):
         items = [item for item in given if isinstance(item, Mapping)]
         found = [
-            (language_code(text_field(item, *_TARGETS, "lang", "language")), text_field(item, "text", "translation")) for item in items
+            (iso_639_1(text_field(item, *_TARGETS, "lang", "language")), text_field(item, "text", "translation")) for item in items
         ]
         return [(language, text) for language, text in found if text]
     single = text_field(fields, "translation", "target_text")
     stated = text_field(fields, *_TARGETS) or _direction(fields)[1]
     columns = [(language, text_field(fields, f"translation_{language}")) for language in SPEECH_LANGUAGES]
-    return ([(language_code(stated), single)] if single else []) + [(language, text) for language, text in columns if text]
+    return ([(iso_639_1(stated), single)] if single else []) + [(language, text) for language, text in columns if text]
 
 
 def source_language(fields: Mapping[str, object]) -> str:
     """The language that is spoken (ISO 639-1), empty when the fields do not state it."""
-    return language_code(
+    return iso_639_1(
         text_field(fields, "source_lang", "source_language", "src_lang", "lang", "language", "locale") or _direction(fields)[0]
     )
 

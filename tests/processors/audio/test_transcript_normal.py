@@ -588,6 +588,12 @@ def test_british_and_american_spelling_agree() -> None:
         assert normalise_transcript(british, "en") == normalise_transcript(american, "en")
 
 
+def test_the_possessive_sounds_like_the_plural_and_is_after_pronouns_is_a_verb() -> None:
+    assert normalise_transcript("my neighbor's door, the dogs' bowl", "en") == "my neighbors door the dogs bowl"
+    assert normalise_transcript("it's here, what's that, John's been away", "en") == "it is here what is that john has been away"
+    assert normalise_transcript("it's", "en") != normalise_transcript("its", "en")
+
+
 @pytest.mark.parametrize("apostrophe", "'’‘`´ʼ′＇")
 def test_every_apostrophe_is_one(apostrophe: str) -> None:
     assert normalise_transcript(f"I don{apostrophe}t", "en") == "i do not"

@@ -111,7 +111,7 @@ def make_encoder(folder: Path) -> Path:
 
 
 WHISPER_LANGUAGES = 99
-NUM_TEXT, NUM_TIMES = 50_257, 1_501  # tokens: CTranslate2 takes a vocabulary of 51,865 for one of every language
+NUM_TEXT, NUM_TIMES = 50_257, 1_501  # tokens
 
 
 def make_whisper(folder: Path) -> Path:
@@ -144,11 +144,14 @@ def make_whisper(folder: Path) -> Path:
         )
     )
     with torch.no_grad():
-        embedding, last = model.model.decoder.embed_tokens.weight, model.model.decoder.layer_norm
-        end = torch.randn(16)
-        last.bias.copy_(2 * end)
-        embedding[tokens["<|endoftext|>"]] = end * 1.05  # the end is likely at every step, so that a window gives a few words
-        embedding[tokens["<|nospeech|>"]] = -end  # silence is not
+        decoder, end = model.model.decoder, torch.randn(16)
+        decoder.layer_norm.bias.copy_(0.5 * end)
+        decoder.embed_positions.weight[0] += 20 * end
+        decoder.embed_positions.weight[12:] += 20 * end  # a window holds some eight words
+        embedding = decoder.embed_tokens.weight
+        embedding[tokens["<|endoftext|>"]] = 1.3 * end
+        embedding[tokens["<|nospeech|>"]] = -end
+        embedding[-NUM_TIMES:] *= 0.3  # few times within a window
         embedding[NUM_TEXT + 2 : NUM_TEXT + 2 + WHISPER_LANGUAGES] = -end  # no language is said in a text
         embedding[tokens["<|de|>"]] = -0.5 * end  # one that is not told is detected as German
     model.generation_config = GenerationConfig(
@@ -174,7 +177,8 @@ def _write_tokenizer(folder: Path) -> dict[str, int]:
 
     syllables = ("ba", "ke", "li", "mo", "nu", "ra", "se", "ti")
     words = ("\u0120" + "".join(parts) for size in (2, 3, 4, 5, 6) for parts in itertools.product(syllables, repeat=size))
-    text = list(itertools.islice(itertools.chain(sorted(pre_tokenizers.ByteLevel.alphabet()), words), NUM_TEXT))
+    text = list(itertools.islice(itertools.chain(sorted(pre_tokenizers.ByteLevel.alphabet()), words), NUM_TEXT - 1))
+    text.append("")  # CTranslate2 takes a model for one of every language by its empty token
     special = ["<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in _LANGUAGE_CODES[:WHISPER_LANGUAGES])]
     special += ["<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
     special += [f"<|{n * 0.02:.2f}|>" for n in range(NUM_TIMES)]

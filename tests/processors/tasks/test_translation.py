@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.dialogue import BAD_SEGMENT_TIMES, LANGUAGE, NO_AUDIO, NO_TRANSCRIPT, STATED_TRANSCRIPT
+from processors.language_id import iso_639_1
 from processors.spoken_language import SPEECH_LANGUAGES
 from processors.tasks.translation import (
     FORM,
@@ -30,7 +31,6 @@ from processors.tasks.translation import (
     TranslationTask,
     TranslationWriting,
     is_direction,
-    language_code,
     length_ratio,
     missing_numbers,
     translation_in,
@@ -186,7 +186,7 @@ def test_a_row_without_audio_is_refused() -> None:
 
 def test_languages_by_any_name() -> None:
     stated = ("de", "de-AT", "de_DE", "deu", "German", " DE ", "zh-CN", "Mandarin", "pt-BR", "nl", "")
-    assert [language_code(name) for name in stated] == ["de"] * 6 + ["zh", "zh", "pt", "nl", ""]
+    assert [iso_639_1(name) for name in stated] == ["de"] * 6 + ["zh", "zh", "pt", "nl", ""]
 
 
 @pytest.mark.parametrize("language", SPEECH_LANGUAGES[1:])
