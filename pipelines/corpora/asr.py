@@ -46,7 +46,7 @@ def asr(
             each(KeepDuration(min_s, max_s)),
             each(MeasureAudio()),
             each(KeepAudio(min_speech_s=min_speech_s)),
-            *(hearing.check_transcript(max_error_rate) if check else ()),
+            *((*hearing.steps(), *hearing.transcript_agrees(max_error_rate)) if check else ()),
             *features.steps(),
         ),
         seed=seed,

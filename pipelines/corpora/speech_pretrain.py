@@ -18,7 +18,6 @@ from processors.audio.alignment import AlignTranscript, SelectHeard
 from processors.audio.quality import KeepAudio, KeepSpeechRate, MeasureAudio, MeasureSpeechRate
 from processors.audio.segment import CutAtPauses
 from processors.audio.steps import DecodeAudio, KeepDuration
-from processors.audio.transcript import TRANSCRIPT
 from processors.dialogue import TRANSCRIBE_PROMPT, TranscriptTask
 from processors.spoken_language import SPEECH_LANGUAGES, KeepTranscriptLanguage, MeasureTranscriptLanguage
 
@@ -51,7 +50,7 @@ def speech_pretrain(
     hear: tuple[Step, ...] = (*hearing.steps(), each(AlignTranscript())) if check else ()
     agree: tuple[Step, ...] = ()
     if check:
-        agree = (each(SelectHeard()), *hearing.agreement(TRANSCRIPT, max_error_rate))
+        agree = (each(SelectHeard()), *hearing.transcript_agrees(max_error_rate))
     recipe = Recipe(
         name="speech_pretrain",
         title="Transcribed speech in eight languages: anonymised, measured, cut at pauses",

@@ -35,6 +35,7 @@ from schemas.parts import SAMPLE_RATE_HZ
 from schemas.records import Conversation, audios_of, with_facts
 
 NO_FIT = 99.0
+MAX_COST = 5.2  # a clean query costs less, measured with Flite's voices: see runbooks/calibrate.md
 BETWEEN = "(between the words)"
 LANGUAGES = ("en",)
 PRIOR_FRAMES = 10  # a word's cost is averaged as if so many frames of it had cost nothing: short words are noisy
@@ -173,7 +174,7 @@ class FitWords:
 class KeepFit:
     """Keeps records in which every word that should be heard fits the sound; those that were not judged pass."""
 
-    max_cost: float = 5.2  # measured with Flite's voices: see runbooks/calibrate.md
+    max_cost: float = MAX_COST
     reason_name: str = SPOKEN_DIFFERS.name
     takes: ClassVar = (Conversation,)
     gives: ClassVar = None

@@ -2,7 +2,8 @@
 
 One process speaks one utterance, about 20 ms for a question. Its voices are a language's rules said in the manner of a
 variant. It is intelligible rather than natural, and an English recogniser mishears it. Traps, all closed here: `[[...]]`
-is phonemes and control characters are commands to it; it takes a variant that it does not know for none; the voice `cmn`
+is phonemes and control characters are commands to it; it takes a variant that it does not know for
+none, and drops any variant of `fr-fr` and `en-gb`, which are `fr` and `en`; the voice `cmn`
 reads Chinese as English spelling of pinyin ("ni three"), where `cmn-latn-pinyin` speaks it; in Japanese every kanji is
 read as the English words "Chinese letter".
 """
@@ -27,9 +28,9 @@ import soundfile
 from processors.speech.engines import EngineMissing, Refusal, Speech, Utterance
 
 ACCENTS = {
-    "en": ("en-us", "en-gb"),
+    "en": ("en-us", "en"),
     "zh": ("cmn-latn-pinyin",),
-    "fr": ("fr-fr",),
+    "fr": ("fr",),
     "de": ("de",),
     "it": ("it",),
     "ja": ("ja",),

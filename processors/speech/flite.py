@@ -25,6 +25,7 @@ from processors.speech.engines import EngineMissing, Refusal, Speech, Utterance
 
 VOICES = ("awb", "kal16", "rms", "slt")
 MAX_WORD = 200  # characters; the time for a word grows faster than its square, 20,000 take minutes
+MAX_CHARACTERS = 5_000  # five minutes of speech: without a full stop the time for a text grows faster than its length, too
 SILENT_PEAK = 0.01  # a text of punctuation alone gives a breath of 0.003; the quietest voice reaches 0.3
 READABLE = str.maketrans("‘’‚‛“”„‟«»", "''''" + '""""""')
 
@@ -68,6 +69,8 @@ class Flite:
 
 def readable(text: str) -> str | Refusal:
     """The text in the ASCII that Flite reads: accents and curly quotes folded, other punctuation and controls to spaces."""
+    if len(text) > MAX_CHARACTERS:
+        return Refusal(f"a text of {len(text)} characters, expected {MAX_CHARACTERS} or fewer")
     folded = unicodedata.normalize("NFKD", text.translate(READABLE))
     foreign = sorted({c for c in folded if not c.isascii() and unicodedata.category(c)[0] in "LNS"})
     if foreign:

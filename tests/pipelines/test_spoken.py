@@ -10,22 +10,47 @@ import soundfile
 
 from pipelines.buildfile import parameters_of
 from pipelines.spoken import Hearing, Speaking, references, spoken_queries
-from processors.audio.transcript import SPOKEN_DIFFERS, SPOKEN_TEXT, TRANSCRIPT, TRANSCRIPT_DISAGREES
+from processors.audio.transcript import KEEP_ALL, SPOKEN_DIFFERS, TRANSCRIPT, TRANSCRIPT_DISAGREES
+from processors.audio.word_fit import MAX_COST, NO_FIT
 
 
 def test_the_order_is_speak_measure_hear_compare() -> None:
-    names = [step.name for step in spoken_queries(Speaking(), Hearing(), "en", 0.25, 0)]
-    order = ["make_speakable", "speak", "trim_silence", "normalise_loudness", "measure_audio", "keep_audio", "hear", "keep_agreement"]
+    names = [step.name for step in spoken_queries(Speaking(), Hearing(), "en", None, 0)]
+    order = [
+        "make_speakable",
+        "speak",
+        "trim_silence",
+        "normalise_loudness",
+        "measure_audio",
+        "keep_audio",
+        "fit",
+        "keep_fit",
+        "hear",
+        "keep_agreement",
+    ]
     assert [name for name in names if name in order] == order
 
 
 def test_a_second_ear_hears_and_is_compared() -> None:
     hearing = Hearing(second_asr="pocketsphinx", agree="either")
     assert [step.name for step in hearing.steps()] == ["hear", "hear_again"]
-    measure, keep = (step.processor for step in hearing.agreement(SPOKEN_TEXT, 0.4))
+    measure, keep = (step.processor for step in hearing.understood(0.4))
     assert (measure.second, keep.mode, keep.max_error_rate, keep.reason_name) == (True, "either", 0.4, SPOKEN_DIFFERS.name)
-    _, keep = (step.processor for step in Hearing().agreement(TRANSCRIPT, 0.4))
-    assert (keep.mode, keep.reason_name) == ("first", TRANSCRIPT_DISAGREES.name)
+    measure, keep = (step.processor for step in Hearing().transcript_agrees(0.4))
+    assert (measure.reference, keep.mode, keep.reason_name) == (TRANSCRIPT, "first", TRANSCRIPT_DISAGREES.name)
+
+
+def test_an_ear_is_held_to_what_it_can_do_unless_told_otherwise() -> None:
+    weak, told = Hearing().understood(None)[1].processor, Hearing().understood(0.1)[1].processor
+    strong = Hearing(asr="faster-whisper").understood(None)[1].processor
+    assert (weak.max_error_rate, told.max_error_rate, strong.max_error_rate) == (0.75, 0.1, 0.25)
+    assert strong.max_word_distance < 3 < weak.max_word_distance
+
+
+def test_an_open_gate_opens_the_fit_too_and_no_bound_leaves_it_out() -> None:
+    closed, opened = (Hearing().fit(rate)[1].processor.max_cost for rate in (None, KEEP_ALL))
+    assert (closed, opened) == (MAX_COST, NO_FIT)
+    assert Hearing(max_fit_cost=0.0).fit(None) == ()
 
 
 def test_agreement_of_two_needs_two() -> None:

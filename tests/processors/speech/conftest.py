@@ -41,5 +41,7 @@ def fresh(code: str, *arguments: str) -> str:
     import subprocess
     import sys
 
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
+    )
     return done.stdout.strip().splitlines()[-1]

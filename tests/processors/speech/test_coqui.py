@@ -35,7 +35,9 @@ def clone(cloner: Path) -> Iterator[Any]:
         yield live
 
 
-def asking(text: str = TEXT, speaker: str = "ann", rate: float = 1.0, language: str = "en", reference: str = "", seed: int = 0) -> Utterance:
+def asking(
+    text: str = TEXT, speaker: str = "ann", rate: float = 1.0, language: str = "en", reference: str = "", seed: int = 0
+) -> Utterance:
     return Utterance(text, language, Voice(speaker, rate, reference), seed)
 
 
@@ -199,7 +201,7 @@ def test_an_encoder_makes_a_model_clone(cloner: Path, references: tuple[Path, Pa
     with engine.open() as live:
         assert len(sound(live, asking(reference=str(references[0])))) > 1_000
     (apart / "config_se.json").unlink()
-    with pytest.raises(EngineMissing, match="no config_se.json or config.json beside it"):
+    with pytest.raises(EngineMissing, match=r"no config_se.json or config.json beside it"):
         coqui(str(alone / "model.pth"), encoder=str(apart / "model_se.pth"))
 
 

@@ -72,8 +72,8 @@ def test_a_voice_that_it_does_not_have_is_refused() -> None:
 
 @pytest.mark.parametrize("rate", [0.5, 0.9, 1.1, 2.0])
 def test_the_rate_divides_the_length(rate: float) -> None:
-    usual = length(speak(SENTENCES["en"]))
-    assert length(speak(SENTENCES["en"], rate=rate)) / usual == pytest.approx(1 / rate, rel=0.1)
+    text = "What is the man in the blue shirt holding in his left hand?"
+    assert length(speak(text, rate=rate)) / length(speak(text)) == pytest.approx(1 / rate, rel=0.05)
 
 
 def test_a_question_is_answered_alike_in_any_order_and_in_a_fresh_process() -> None:
@@ -116,7 +116,14 @@ def test_what_it_reads_wrong_is_refused(text: str, language: str, told: str) -> 
 
 @pytest.mark.parametrize(
     ("text", "language"),
-    [("とうきょう は コーヒー", "ja"), ("ｱｲｽ １２", "ja"), ("CD を かう", "ja"), ("北京 OK 12", "zh"), ("naïve façade", "en"), ("It is 20 °C, 5ª", "en")],
+    [
+        ("とうきょう は コーヒー", "ja"),
+        ("ｱｲｽ １２", "ja"),
+        ("CD を かう", "ja"),
+        ("北京 OK 12", "zh"),
+        ("naïve façade", "en"),
+        ("It is 20 °C, 5ª", "en"),
+    ],
 )
 def test_what_is_near_to_that_is_spoken(text: str, language: str) -> None:
     assert length(speak(text, language)) > 8_000
@@ -143,7 +150,9 @@ def test_phonemes_and_commands_in_a_text_are_read_as_text(odd: str, plain: str) 
     assert spoken.samples.tobytes() == expected.samples.tobytes()
 
 
-@pytest.mark.parametrize("text", ["-v de hello", "--version", "-w /nowhere/x.wav", "<speak rate='x-fast'>slow</speak>", "a\nb", "a" * 5_000])
+@pytest.mark.parametrize(
+    "text", ["-v de hello", "--version", "-w /nowhere/x.wav", "<speak rate='x-fast'>slow</speak>", "a\nb", "a" * 5_000]
+)
 def test_nothing_in_a_text_is_an_option_or_mark_up(text: str) -> None:
     assert length(speak(text)) > 8_000
 
