@@ -21,6 +21,12 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def replies(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder of replies for every build of the run that asks for it: what one test had spoken and heard, no other asks again."""
+    return str(tmp_path_factory.mktemp("replies"))
+
+
+@pytest.fixture(scope="session")
 def realdata() -> Path:
     """The folder of real data; its tests are skipped, and counted, where it is absent."""
     if not REALDATA.is_dir():

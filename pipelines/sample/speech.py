@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
-import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +13,9 @@ import soxr
 
 from pipelines.sample.lines import write_lines
 from pipelines.sample.ogg import with_serial
+from processors.speech.engines import Refusal, Utterance, Voice
+from processors.speech.espeak import Espeak
+from processors.speech.flite import Flite
 from schemas.identity import keyed_rng
 
 VOICES = ("slt", "rms", "awb", "kal16")
@@ -76,17 +76,17 @@ def _questions(seed: int, count: int) -> dict[str, list[dict[str, str]]]:
     return seen
 
 
-def speak(text: str, voice: str) -> tuple[np.ndarray, int]:
-    """Samples (n,) float32 and rate in Hz of a text spoken by Flite. Raises: RuntimeError without Flite, or when it fails."""
-    if shutil.which("flite") is None:
-        raise RuntimeError("flite, which speaks the sample, is not on PATH; install it: apt-get install -y flite")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "speech.wav"
-        done = subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], capture_output=True, check=False)
-        if done.returncode or not path.is_file():
-            said = done.stderr.decode(errors="replace").strip()
-            raise RuntimeError(f"flite ended with {done.returncode} and no speech for voice {voice!r}, text {text!r}: {said}")
-        return soundfile.read(path, dtype="float32")
+def speak(text: str, voice: str = "", language: str = "en") -> tuple[np.ndarray, int]:
+    """Samples (n,) float32 and rate in Hz of a text spoken by Flite, by eSpeak NG where it is not English.
+
+    Without a voice the first of the language speaks. Raises: RuntimeError without the program, or when it fails.
+    """
+    engine = Flite() if language == "en" else Espeak()
+    with engine.open() as say:
+        (spoken,) = say([Utterance(text, language, Voice(voice or engine.voices(language)[0]))])
+    if isinstance(spoken, Refusal):
+        raise RuntimeError(f"{engine.name} gave no speech for voice {voice!r}, text {text!r}: {spoken.detail}")
+    return spoken.samples, spoken.rate_hz
 
 
 def encode(path: Path, samples: np.ndarray, rate: int, wanted_rate: int) -> None:

@@ -6,9 +6,6 @@ must be refused; `truth.jsonl` beside it says for which reason.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -119,19 +116,6 @@ def make_tasks(folder: Path, size: int, seed: int) -> None:
 Rows = list[tuple[dict[str, object], str]]  # a manifest's line, and "kept" or the reason of its refusal
 
 
-def espeak(text: str, language: str) -> tuple[np.ndarray, int]:
-    """Samples (n,) float32 and rate in Hz of a text spoken by eSpeak NG. Raises: RuntimeError without it, or when it fails."""
-    if shutil.which("espeak-ng") is None:
-        raise RuntimeError("espeak-ng, which speaks the sample, is not on PATH; install it: apt-get install -y espeak-ng")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "speech.wav"
-        command = ["espeak-ng", "-v", "pt-pt" if language == "pt" else language, "-w", str(path), "--stdin"]
-        done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
-        if done.returncode or not path.is_file():
-            raise RuntimeError(f"espeak-ng ended with {done.returncode} for {text!r}: {done.stderr.decode(errors='replace').strip()}")
-        return soundfile.read(path, dtype="float32")
-
-
 def _translations(place: Path, count: int, seed: int) -> Rows:
     """A sentence in one language with its translations: English into the seven others, the others into English."""
     rows: Rows = []
@@ -140,7 +124,7 @@ def _translations(place: Path, count: int, seed: int) -> Rows:
         thing, where = int(rng.integers(len(THINGS["en"]))), int(rng.integers(len(PLACES["en"])))
         said = {name: frame.format(thing=THINGS[name][thing], place=PLACES[name][where]) for name, frame in FRAMES.items()}
         language = SOURCES[number % len(SOURCES)]
-        samples, rate = speak(said[language], VOICES[number % len(VOICES)]) if language == "en" else espeak(said[language], language)
+        samples, rate = speak(said[language], VOICES[number % len(VOICES)] if language == "en" else "", language)
         soundfile.write(place / f"{number:04d}.flac", samples, rate)
         targets = [name for name in FRAMES if name != "en"] if language == "en" else ["en"]
         translations = {name: said[name] for name in targets}
@@ -160,7 +144,8 @@ def _meetings(place: Path, count: int, seed: int) -> Rows:
     rows: Rows = []
     for number in range(max(1, count // PER_SIZE)):
         rng = keyed_rng(seed, "sample.meetings", str(number))
-        turns, specific, points = [], [], []
+        turns: list[dict[str, str]] = []
+        specific, points = [], []
         for index in rng.permutation(len(TOPICS)):
             topic, decided, point = TOPICS[int(index)]
             start = len(turns)
@@ -241,8 +226,10 @@ def _queries(place: Path, count: int, seed: int) -> Rows:
 
 def _safety(place: Path, count: int, seed: int) -> Rows:
     """Prompts that must be declined and prompts that must not, and one of each answered wrongly."""
-    bad = [{"prompt": prompt, "response": DECLINED, "label": "harmful", "category": kind} for prompt, kind in HARMFUL]
-    good = [{"prompt": prompt, "response": response, "label": "harmless"} for prompt, response in HARMLESS]
+    bad: list[dict[str, object]] = [
+        {"prompt": prompt, "response": DECLINED, "label": "harmful", "category": kind} for prompt, kind in HARMFUL
+    ]
+    good: list[dict[str, object]] = [{"prompt": prompt, "response": response, "label": "harmless"} for prompt, response in HARMLESS]
     rows: Rows = [({**row, "lang": "en", "licence": LICENCE}, "kept") for pair in zip(bad, good, strict=True) for row in pair][:count]
     rows.append(({**bad[0], "response": "Take a thin piece of metal and push it between the door and the frame."}, "unsafe_answer"))
     rows.append(({**good[0], "response": "I'm sorry, but I can't help with that."}, "needless_refusal"))

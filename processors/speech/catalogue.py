@@ -9,7 +9,7 @@ from processors.speech.engines import AsrEngine, TtsEngine
 from processors.speech.espeak import Espeak
 from processors.speech.flite import Flite
 from processors.speech.sphinx import Sphinx
-from processors.speech.whisper import whisper
+from processors.speech.whisper import BEAM_SIZE, whisper
 
 TTS_ENGINES = ("flite", "espeak", "coqui")
 ASR_ENGINES = ("pocketsphinx", "faster-whisper")
@@ -35,14 +35,14 @@ def make_tts(
     return Flite(voices) if voices else Flite()
 
 
-def make_asr(name: str, model: str = "", device: str = "cpu") -> AsrEngine:
-    """The hearing engine of that name. `model` is the folder of a converted Whisper; PocketSphinx brings its own.
+def make_asr(name: str, model: str = "", device: str = "cpu", beam_size: int = BEAM_SIZE) -> AsrEngine:
+    """The hearing engine of that name. `model` is the folder of a converted Whisper, `beam_size` its own; PocketSphinx takes neither.
 
     Raises: ValueError for another name, or a model for an engine that takes none; EngineMissing when the folder is not there.
     """
     _known(name, ASR_ENGINES, "hearing")
     if name == "faster-whisper":
-        return whisper(model, device=device)
+        return whisper(model, device=device, beam_size=beam_size)
     _without_model(name, model=model)
     return Sphinx()
 

@@ -103,7 +103,10 @@ class Coqui:
         devices = range(torch.cuda.device_count()) if self.device == "cuda" else ()
         with torch.random.fork_rng(devices=devices), _paced(tts, voice.rate):
             torch.manual_seed(_draw(said))
-            samples = np.asarray(tts.tts(**asked), np.float32)[:-PAD_SILENCE_SAMPLES]
+            try:
+                samples = np.asarray(tts.tts(**asked), np.float32)[:-PAD_SILENCE_SAMPLES]
+            except ImportError as failure:  # readers of Chinese, Japanese and Korean are packages of their own, asked for this late
+                raise EngineMissing(f"{failure}; install them: pip install 'coqui-tts[zh,ja,ko]'") from failure
         if float(np.abs(samples).max(initial=0.0)) < SILENT_PEAK:
             return Refusal("coqui gave no sound")
         return Speech(samples, int(tts.synthesizer.output_sample_rate))
@@ -117,7 +120,7 @@ class Coqui:
         if said.language not in dict(self.names):
             return Refusal(f"the model speaks {', '.join(sorted(dict(self.names)))}, not {said.language!r}")
         if voice.rate != 1.0 and not (self.family == "xtts" or hasattr(tts.synthesizer.tts_model, "length_scale")):
-            return Refusal(f"a {self.family} model has one pace, asked for {voice.rate:g} of it")
+            return Refusal(f"a model of {self.family} has one pace, asked for {voice.rate:g} of it")
         if voice.reference:
             return _refuse_reference(Path(voice.reference)) if self.clones else Refusal("the model does not clone a voice from a clip")
         if voice.name not in self.pool:
@@ -175,7 +178,7 @@ def load_resolved(path: Path, speakers: str, encoder: str) -> Any:
     found = load_config(path)
     if found.model in FETCHING:
         raise ValueError(
-            f"{path} is of a {found.model} model, which the library fetches from a hub; expected VITS, XTTS or another from files"
+            f"{path} is of {found.model}, a model that the library fetches from a hub; expected VITS, XTTS or another from files"
         )
     holders = [holder for holder in (found, found.model_args) if holder is not None]
     for holder in holders:
@@ -200,7 +203,7 @@ def _put(holders: list[Any], values: dict[str, str], family: str) -> None:
     for name, value in values.items():
         fitting = [holder for holder in holders if name in holder]
         if not fitting or family == "xtts":
-            raise ValueError(f"a {family} model takes no {name.replace('_', ' ')}, got {value!r}")
+            raise ValueError(f"a model of {family} takes no {name.replace('_', ' ')}, got {value!r}")
         for holder in fitting:
             holder[name] = value
 

@@ -1,11 +1,11 @@
 """eSpeak NG speaks all eight languages of the model's speech: a formant synthesiser from Debian, without a model to fetch.
 
 One process speaks one utterance, about 20 ms for a question. Its voices are a language's rules said in the manner of a
-variant. It is intelligible rather than natural, and an English recogniser mishears it. Traps, all closed here: `[[...]]`
-is phonemes and control characters are commands to it; it takes a variant that it does not know for
-none, and drops any variant of `fr-fr` and `en-gb`, which are `fr` and `en`; the voice `cmn`
-reads Chinese as English spelling of pinyin ("ni three"), where `cmn-latn-pinyin` speaks it; in Japanese every kanji is
-read as the English words "Chinese letter".
+variant. It is intelligible rather than natural, and an English recogniser mishears it. Traps of version 1.51, all closed
+here: `[[...]]` is phonemes to it, and control characters are commands; a variant that it does not know it leaves out, and
+so it does with every variant of `fr-fr` and `en-gb` (`fr` and `en` take them); the voice `cmn` reads pinyin as if it were
+English ("ni three"), where `cmn-latn-pinyin` speaks Chinese; in Japanese it says the English words "Chinese letter" for
+every kanji.
 """
 
 from __future__ import annotations

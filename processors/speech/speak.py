@@ -65,8 +65,9 @@ class VoicePool:
     def choices(self, language: str) -> list[tuple[Voice, str]]:
         """Every (voice, digest of its reference) for a language."""
         names = self.engine.voices(language)
-        cloned = [(Voice(names[0] if names else "", 1.0, reference.path), reference.content) for reference in self.references]
-        return cloned or [(Voice(name), "") for name in names]
+        if self.references and names:
+            return [(Voice(names[0], 1.0, reference.path), reference.content) for reference in self.references]
+        return [(Voice(name), "") for name in names]
 
     def question(self, rng: np.random.Generator, text: str, language: str, seed: int) -> SpeechQuestion | None:
         """The text in a voice drawn by `rng`; None when no voice speaks the language."""

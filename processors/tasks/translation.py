@@ -101,9 +101,7 @@ def translations_of(fields: Mapping[str, object]) -> list[tuple[str, str]]:
         return [(iso_639_1(str(name)), text.strip()) for name, text in given.items() if isinstance(text, str) and text.strip()]
     if isinstance(given, list):
         items = [item for item in given if isinstance(item, Mapping)]
-        found = [
-            (iso_639_1(text_field(item, *_TARGETS, "lang", "language")), text_field(item, "text", "translation")) for item in items
-        ]
+        found = [(iso_639_1(text_field(item, *_TARGETS, "lang", "language")), text_field(item, "text", "translation")) for item in items]
         return [(language, text) for language, text in found if text]
     single = text_field(fields, "translation", "target_text")
     stated = text_field(fields, *_TARGETS) or _direction(fields)[1]

@@ -29,10 +29,10 @@ EXPANDING = ("speech_pretrain", "ast", "sqa", "ssum", "audio_understanding")  # 
 
 
 @pytest.fixture(scope="module")
-def built(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def built(sample: Path, replies: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     out = tmp_path_factory.mktemp("corpora")
     jobs = [Job(name, resolve_source(kind.sample, sample, name)) for name, kind in CORPORA.items()]
-    return {row["corpus"]: row for row in build_jobs(jobs, out, Execution(workers=0), as_json=True)}
+    return {row["corpus"]: row for row in build_jobs(jobs, out, Execution(workers=0, replies=replies), as_json=True)}
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

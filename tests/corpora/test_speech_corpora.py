@@ -24,8 +24,11 @@ from schemas.records import Conversation
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("speech-corpora")
+def out(replies: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose `.replies` are those of the whole run."""
+    place = tmp_path_factory.mktemp("speech-corpora")
+    (place / ".replies").symlink_to(replies)
+    return place
 
 
 def built(name: str, sample: Path, out: Path, **parameters: Any) -> tuple[dict[str, Any], list[Conversation]]:

@@ -32,6 +32,7 @@ from pipelines.sample.images import COLOURS, GREYS
 from pipelines.sample.ogg import with_serial
 from pipelines.sample.speech import PER_SIZE, SILENT_TEXT, sentences, speak
 from pipelines.sample.video import make_video
+from processors.speech import flite
 from schemas.shard import file_sha256
 
 
@@ -144,7 +145,8 @@ def test_files_of_others_are_neither_replaced_nor_deleted(tmp_path: Path) -> Non
 
 def test_without_flite_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RuntimeError, match="flite, which speaks the sample, is not on PATH; install it: apt-get install -y flite"):
+    flite._version.cache_clear()
+    with pytest.raises(RuntimeError, match="flite, which speaks English, is not on PATH; install it: apt-get install -y flite"):
         speak("hello", "slt")
 
 

@@ -69,7 +69,8 @@ def test_models_reach_their_engines(vits: Path, whisper_folder: Path) -> None:
     )
     hearer = make_asr("faster-whisper", model=str(whisper_folder))
     assert isinstance(hearer, Whisper)
-    assert hearer.languages == ()
+    assert (hearer.languages, hearer.beam_size) == ((), 5)
+    assert make_asr("faster-whisper", model=str(whisper_folder), beam_size=1) != hearer
 
 
 def test_a_model_that_is_not_there_is_missing() -> None:

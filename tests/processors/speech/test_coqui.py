@@ -124,6 +124,7 @@ def test_a_clip_lends_its_voice_by_its_content(clone: Any, cloner: Path, referen
     assert sound(clone, asking(reference=str(moved))) == heard
     pool = VoicePool(coqui(str(cloner)), references=(Reference(str(low), "aa"),))
     assert [voice.reference for voice, _ in pool.choices("en")] == [str(low)]
+    assert pool.choices("de") == []  # which the model does not speak in any voice
 
 
 def test_what_is_no_clip_to_clone_is_refused(speak: Any, clone: Any, references: tuple[Path, Path], tmp_path: Path) -> None:
@@ -205,6 +206,17 @@ def test_an_encoder_makes_a_model_clone(cloner: Path, references: tuple[Path, Pa
         coqui(str(alone / "model.pth"), encoder=str(apart / "model_se.pth"))
 
 
+def test_a_package_that_a_language_needs_is_told(speak: Any, vits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from TTS.api import TTS
+
+    def needs(*_: Any, **__: Any) -> None:
+        raise ImportError("Chinese requires: pypinyin")
+
+    monkeypatch.setattr(TTS, "tts", needs)
+    with pytest.raises(EngineMissing, match=r"Chinese requires: pypinyin; install them: pip install 'coqui-tts\[zh,ja,ko\]'"):
+        speak([asking()])
+
+
 def test_a_lone_speaker_is_no_choice_and_does_not_clone(tmp_path: Path) -> None:
     engine = coqui(str(make_vits(tmp_path, clones=True, speakers=("ann",), languages=("en",))))
     assert (engine.voices("en"), engine.clones) == (("ann",), False)
@@ -229,7 +241,7 @@ def test_what_is_not_there_is_told_and_never_fetched(vits: Path, tmp_path: Path,
     with pytest.raises(EngineMissing, match="the configuration of coqui"):
         coqui(str(tmp_path / "model.pth"))
     (tmp_path / "config.json").write_text(json.dumps({"model": "bark"}))
-    with pytest.raises(ValueError, match="bark model, which the library fetches"):
+    with pytest.raises(ValueError, match="of bark, a model that the library fetches"):
         coqui(str(tmp_path / "model.pth"))
     with pytest.raises(ValueError, match="device of coqui is 'tpu'"):
         coqui(str(vits), device="tpu")

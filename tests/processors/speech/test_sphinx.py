@@ -14,7 +14,7 @@ from processors.speech.replies import encode_heard
 from processors.speech.sphinx import MIN_SAMPLES, Sphinx
 from tests.processors.speech.conftest import fresh
 
-ASKED = ("How many people are in the picture?", "What is the name of this animal?", "Is the door open?", "Where is the blue car?")
+ASKED = ("How many people are in the picture?", "Is the door open?", "Where is the car?")
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,10 @@ def test_a_clip_is_heard_alike_in_any_order(clips: list[Clip]) -> None:
         forwards = hear(clips)
         assert hear(clips[::-1])[::-1] == forwards
     with Sphinx().open() as hear:
-        assert hear(clips[2:3]) == forwards[2:3]
+        assert hear(clips[1:2]) == forwards[1:2]
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0, 20.0])
+@pytest.mark.parametrize("level", [0.0, 20.0])
 def test_a_clip_is_heard_alike_after_one_without_speech_or_of_full_scale(hear: Any, clips: list[Clip], level: float) -> None:
     (first,) = hear(clips[:1])
     hear([Clip(np.full(8_000, level, np.float32), "en"), Clip(clips[1].samples * level, "en")])
@@ -67,7 +67,7 @@ def test_a_clip_is_heard_alike_in_a_fresh_process(hear: Any, clips: list[Clip]) 
             print(encode_heard(hear([Clip(speak([Utterance(sys.argv[1], "en", Voice("rms"))])[0].samples, "en")])[0]).decode())
     """
     hear(clips)
-    assert fresh(code, ASKED[2]) == encode_heard(hear(clips[2:3])[0]).decode()
+    assert fresh(code, ASKED[1]) == encode_heard(hear(clips[1:2])[0]).decode()
 
 
 @pytest.mark.parametrize("num_samples", [0, 1, 160, 411, MIN_SAMPLES - 1, MIN_SAMPLES, 16_000])
@@ -76,8 +76,8 @@ def test_silence_of_any_length_is_heard_as_nothing(hear: Any, num_samples: int) 
 
 
 def test_a_question_within_silence_is_heard_in_its_place(hear: Any, clips: list[Clip]) -> None:
-    silence = np.zeros(10 * 16_000, np.float32)
+    silence = np.zeros(4 * 16_000, np.float32)
     (heard,) = hear([Clip(np.concatenate([silence, clips[0].samples, silence]), "en")])
     assert {"people", "picture"} <= set(heard.text.split())
     spoken = next(word for word in heard.words if word.text == "people")
-    assert 10 < spoken.start_s < spoken.end_s < 13
+    assert 4 < spoken.start_s < spoken.end_s < 7
