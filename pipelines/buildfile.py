@@ -145,20 +145,22 @@ def _job(corpus: str, table: dict[str, Any], path: Path) -> Job:
         raise BuildFileError(f'{where} has no source; expected source = "path"')
     known = parameters_of(corpus)
     _check_words(table, ("source", *known), where)
-    given = {name: typed(value, known[name][0], f"{where} {name}") for name, value in table.items() if name != "source"}
+    given = {name: typed(value, known[name][0], f"{where} {name}", path.parent) for name, value in table.items() if name != "source"}
     return Job(corpus, resolve_source(table["source"], path.parent, f"{where} source"), given)
 
 
-def typed(value: Any, hint: Any, where: str) -> Any:
-    """The value as the type that the parameter declares. Raises BuildFileError with both."""
+def typed(value: Any, hint: Any, where: str, base: Path = Path()) -> Any:
+    """The value as the type that the parameter declares, a path relative to `base`. Raises BuildFileError with both."""
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for option in options:
         if option is float and type(value) in (int, float):
             return float(value)
         if option in (bool, int, str) and type(value) is option:
             return value
+        if option is Path and type(value) is str:
+            return base / value
         if typing.get_origin(option) is tuple and isinstance(value, list):
-            return tuple(typed(item, typing.get_args(option)[0], where) for item in value)
+            return tuple(typed(item, typing.get_args(option)[0], where, base) for item in value)
     names = " or ".join(getattr(option, "__name__", str(option)) if not typing.get_args(option) else "list" for option in options)
     raise BuildFileError(f"{where} is {value!r} of type {type(value).__name__}, expected {names}")
 

@@ -18,7 +18,7 @@ from processors.audio.transcript import FIRST, KEEP_ALL, SPOKEN_TEXT, TRANSCRIPT
 from processors.audio.word_fit import MAX_COST as MAX_FIT_COST
 from processors.audio.word_fit import NO_FIT, FitWords, KeepFit
 from processors.dialogue import StateLanguage
-from processors.speech.catalogue import make_asr, make_tts
+from processors.speech.catalogue import BEAM_SIZE, make_asr, make_tts
 from processors.speech.engines import AsrEngine, TtsEngine
 from processors.speech.hear import Hear
 from processors.speech.speak import Reference, SpeakTurns, VoicePool
@@ -32,22 +32,25 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".opus")
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """Who speaks. `tts` is flite, espeak or coqui; paths are of a Coqui model; `clone_from` a folder of clips whose voices are cloned."""
+    """Who speaks. `tts` is flite, espeak or coqui; the `tts_` paths are of a Coqui model.
+
+    `clone_from` is a folder of clips whose voices are cloned, by models that can.
+    """
 
     tts: str = "flite"
-    tts_model: str = ""
-    tts_config: str = ""
-    tts_speakers: str = ""
+    tts_model: Path | None = None
+    tts_config: Path | None = None
+    tts_speakers: Path | None = None
+    tts_encoder: Path | None = None  # of a model that clones by way of a speaker encoder
     voices: tuple[str, ...] = ()  # empty: every voice of the engine
-    rates: tuple[float, ...] = (0.9, 1.0, 1.1)  # of the voice's own pace; the embedded ear hears these equally well
-    clone_from: str = ""
+    rates: tuple[float, ...] = (0.9, 1.0, 1.1)  # of the voice's own pace; the embedded ear errs little more at 0.9 than at 1.1
+    clone_from: Path | None = None
     device: str = "cpu"
     min_snr_db: float = 15.0  # clean synthetic speech has 28 dB and more, with noise at 10 dB it measured 14 or less
 
     def engine(self) -> TtsEngine:
-        return make_tts(
-            self.tts, model=self.tts_model, config=self.tts_config, speakers=self.tts_speakers, voices=self.voices, device=self.device
-        )
+        model, config, speakers, encoder = map(_text, (self.tts_model, self.tts_config, self.tts_speakers, self.tts_encoder))
+        return make_tts(self.tts, model, config, speakers, encoder, self.voices, self.device)
 
     def pool(self) -> VoicePool:
         return VoicePool(self.engine(), self.rates, references(self.clone_from))
@@ -58,11 +61,12 @@ class Hearing:
     """Who hears. `asr` is pocketsphinx or faster-whisper; `second_asr`, when named, hears too, and `agree` says who must agree."""
 
     asr: str = "pocketsphinx"
-    asr_model: str = ""
+    asr_model: Path | None = None
     second_asr: str = ""
-    second_asr_model: str = ""
+    second_asr_model: Path | None = None
     agree: str = FIRST  # first, both or either
-    asr_device: str = "cpu"
+    asr_device: str = "cpu"  # of both
+    beam_size: int = BEAM_SIZE  # of faster-whisper
     max_fit_cost: float = MAX_FIT_COST  # nats a frame of the word that fits the sound worst, English only; 0 does not judge the fit
 
     def __post_init__(self) -> None:
@@ -70,10 +74,14 @@ class Hearing:
             raise ValueError(f"agree is {self.agree!r}, which needs a second engine; name one in second_asr")
 
     def engine(self) -> AsrEngine:
-        return make_asr(self.asr, model=self.asr_model, device=self.asr_device)
+        return make_asr(self.asr, model=_text(self.asr_model), device=self.asr_device, beam_size=self.beam_size)
 
     def second_engine(self) -> AsrEngine | None:
-        return make_asr(self.second_asr, model=self.second_asr_model, device=self.asr_device) if self.second_asr else None
+        return (
+            make_asr(self.second_asr, model=_text(self.second_asr_model), device=self.asr_device, beam_size=self.beam_size)
+            if self.second_asr
+            else None
+        )
 
     def steps(self, size: int = 2) -> tuple[Step, ...]:
         """The steps that hear: the first engine, and the second where there is one."""
@@ -107,17 +115,21 @@ class Hearing:
         return (each(MeasureAgreement(TRANSCRIPT, bool(self.second_asr))), each(keep))
 
 
+def _text(path: Path | None) -> str:
+    return "" if path is None else str(path)
+
+
 def _or(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
 
-def references(folder: str) -> tuple[Reference, ...]:
+def references(folder: Path | None) -> tuple[Reference, ...]:
     """The clips of a folder, by name. Raises: ValueError when what is named is no folder, or has none."""
-    if not folder:
+    if folder is None:
         return ()
-    if not Path(folder).is_dir():
+    if not folder.is_dir():
         raise ValueError(f"clone_from names {folder}, which is no folder; expected one with clips to clone")
-    paths = [path for path in sorted(Path(folder).iterdir()) if path.suffix.lower() in AUDIO_SUFFIXES]
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in AUDIO_SUFFIXES]
     if not paths:
         raise ValueError(f"clone_from names {folder}, which holds no clip; expected files ending in {', '.join(AUDIO_SUFFIXES)}")
     return tuple(Reference(str(path), digest(path.read_bytes())) for path in paths)

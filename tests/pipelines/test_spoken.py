@@ -62,14 +62,14 @@ def test_clips_to_clone_are_known_by_content(tmp_path: Path) -> None:
     for name, level in (("b.wav", 0.1), ("a.wav", 0.2)):
         soundfile.write(tmp_path / name, np.full(160, level), 16_000)
     (tmp_path / "notes.txt").write_text("no clip")
-    found = references(str(tmp_path))
+    found = references(tmp_path)
     assert [Path(one.path).name for one in found] == ["a.wav", "b.wav"]
     assert len({one.content for one in found}) == 2
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="which holds no clip"):
-        references(str(tmp_path / "empty"))
+        references(tmp_path / "empty")
     with pytest.raises(ValueError, match="which is no folder"):
-        references(str(tmp_path / "absent"))
+        references(tmp_path / "absent")
 
 
 @pytest.mark.parametrize("corpus", ["vision_speech", "sqqa", "audio_safety"])
