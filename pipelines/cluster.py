@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import tempfile
 import time
@@ -51,8 +52,12 @@ class _ModelActor:
     """Holds an opened processor; everything it is sent runs one batch at a time."""
 
     def __init__(self, processor: Any) -> None:
+        self._processor = processor
         self._stack = contextlib.ExitStack()
-        self._function = self._stack.enter_context(processor.open())
+
+    def open(self) -> None:
+        """Loads the model; called first and once, so that what goes wrong is told as it is, not as an actor that died."""
+        self._function = self._stack.enter_context(self._processor.open())
 
     def call(self, items: list[Any]) -> tuple[float, list[Any]]:
         """How long the work took, and its results."""
@@ -131,7 +136,7 @@ def _is_crash(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def _session(workers: int, num_actors: int, address: str | None, note: Callable[[str], None]) -> Iterator[None]:
+def _session(workers: int, actor_cpus: float, address: str | None, note: Callable[[str], None]) -> Iterator[None]:
     """An embedded Ray of our own, or somebody's cluster by address; ends only what it started."""
     if ray.is_initialized():
         yield
@@ -143,7 +148,7 @@ def _session(workers: int, num_actors: int, address: str | None, note: Callable[
     else:
         ray.init(
             address="local",
-            num_cpus=workers + num_actors,
+            num_cpus=workers + math.ceil(actor_cpus),
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
             _node_ip_address="127.0.0.1",
@@ -162,6 +167,19 @@ def pool_size(step: Step, workers: int) -> int:
     return step.pool or max(1, workers)
 
 
+def resources_of(step: Step) -> dict[str, float]:
+    """What an actor of an opener takes, as Ray names it: one CPU unless its processor says otherwise."""
+    return getattr(step.processor, "resources", {"num_cpus": 1})
+
+
+def needs(openers: list[Step], workers: int) -> dict[str, float]:
+    """CPUs and GPUs of all model actors together."""
+    return {
+        name: sum(pool_size(step, workers) * resources_of(step).get(option, 0) for step in openers)
+        for name, option in (("CPU", "num_cpus"), ("GPU", "num_gpus"))
+    }
+
+
 class _Pools:
     """The model actors of a plan, started once and replaced when they die."""
 
@@ -169,12 +187,21 @@ class _Pools:
         self._steps = {step.name: step for step in steps}
         self._sizes = {step.name: pool_size(step, workers) for step in steps}
         self._keys: dict[str, Any] = {step.name: ray.put(step.processor) for step in steps}
+        self._start()
+
+    def _start(self) -> None:
         self._actors = {name: self._spawn(name) for name in self._steps}
+        opening = [(name, actor.open.remote()) for name, actors in self._actors.items() for actor in actors]
+        for name, opened in opening:
+            try:
+                ray.get(opened)
+            except (ray_errors.RayError, *CRASHES) as error:
+                cause = _cause(error)
+                raise BuildError(f"the model of step {name} cannot be opened: {type(cause).__name__}: {cause}") from error
         self._queues = {name: self._queue(name) for name in self._steps}
 
     def _spawn(self, name: str) -> list[Any]:
-        resources = getattr(self._steps[name].processor, "resources", {"num_cpus": 1})
-        actor = ray.remote(_ModelActor).options(max_restarts=0, max_task_retries=0, **resources)
+        actor = ray.remote(_ModelActor).options(max_restarts=0, max_task_retries=0, **resources_of(self._steps[name]))
         return [actor.remote(self._keys[name]) for _ in range(self._sizes[name])]
 
     def _queue(self, name: str) -> Any:
@@ -189,8 +216,7 @@ class _Pools:
         for name in self._steps:
             for actor in (self._queues[name], *self._actors[name]):
                 ray.kill(actor)
-            self._actors[name] = self._spawn(name)
-            self._queues[name] = self._queue(name)
+        self._start()
 
 
 @dataclass
@@ -238,21 +264,22 @@ def run_splits(
         BuildError: the cluster is too small for the plan, or a crash cannot be pinned to a record.
     """
     openers = [step for step in recipe.steps if step.is_opener]
-    num_actors = sum(pool_size(step, workers) for step in openers)
-    with _session(workers, num_actors, address, note):
-        _preflight(workers, num_actors)
+    wanted = needs(openers, workers)
+    with _session(workers, wanted["CPU"], address, note):
+        _preflight(wanted)
         runner = _Runner(ray.put(recipe), str(path), token, replies, _Pools(openers, workers) if openers else None, 1)
         suspects = _run_all(runner, pending, workers, on_split, note)
         for split in suspects:
             on_split(_run_suspect(runner, split, note))
 
 
-def _preflight(workers: int, num_actors: int) -> None:
-    have = ray.cluster_resources().get("CPU", 0)
-    if have < num_actors + 1:
+def _preflight(wanted: dict[str, float]) -> None:
+    """Raises BuildError where the model actors would leave no CPU for a task: Ray would wait for ever without a word."""
+    have = ray.cluster_resources()
+    if have.get("CPU", 0) < wanted["CPU"] + 1 or have.get("GPU", 0) < wanted["GPU"]:
         raise BuildError(
-            f"the plan needs {num_actors} model actors and at least 1 task, {num_actors + 1} CPUs; the cluster has {have:g}. "
-            "Make the pools smaller or the cluster larger"
+            f"the model actors need {wanted['CPU']:g} CPUs and {wanted['GPU']:g} GPUs, and a task 1 CPU more; "
+            f"the cluster has {have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs. Make the pools smaller or the cluster larger"
         )
 
 

@@ -46,6 +46,7 @@ class Speaking:
     rates: tuple[float, ...] = (0.9, 1.0, 1.1)  # of the voice's own pace; the embedded ear errs little more at 0.9 than at 1.1
     clone_from: Path | None = None
     device: str = "cpu"
+    min_speech_s: float = 0.1  # less is no speech
     min_snr_db: float = 15.0  # clean synthetic speech has 28 dB and more, with noise at 10 dB it measured 14 or less
 
     def engine(self) -> TtsEngine:
@@ -147,7 +148,7 @@ def spoken_queries(speaking: Speaking, hearing: Hearing, language: str, max_erro
         each(TrimSilence()),
         each(NormaliseLoudness()),
         each(MeasureAudio()),
-        each(KeepAudio(speaking.min_snr_db)),
+        each(KeepAudio(speaking.min_snr_db, min_speech_s=speaking.min_speech_s)),
         *hearing.fit(max_error_rate),  # before the dearer hearing
         *hearing.steps(),
         *hearing.understood(max_error_rate),

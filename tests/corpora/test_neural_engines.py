@@ -36,7 +36,14 @@ def build(place: Path, out: str, *more: str, **parameters: object) -> tuple[int,
     return done.exit_code, done.output
 
 
-NEURAL: dict[str, Any] = {"tts": "coqui", "asr": "faster-whisper", "asr_model": "hearing", "max_error_rate": KEEP_ALL, "min_snr_db": -100.0}
+NEURAL: dict[str, Any] = {
+    "tts": "coqui",
+    "asr": "faster-whisper",
+    "asr_model": "hearing",
+    "max_error_rate": KEEP_ALL,
+    "min_snr_db": -100.0,
+    "min_speech_s": 0.0,
+}
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])

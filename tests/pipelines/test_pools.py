@@ -11,7 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pipelines.build import Execution, build
+import pytest
+
+from pipelines.build import BuildError, Execution, build
+from pipelines.cluster import needs
 from pipelines.recipe import Recipe
 from pipelines.step import ask, each
 from schemas.corpus import Corpus
@@ -35,12 +38,18 @@ class Slow:
     log: str = field(metadata={"fingerprint": False})
     long: tuple[int, ...] = ()
     kills: tuple[int, ...] = ()
+    missing: bool = False
+    num_cpus: int = 1
     takes: ClassVar = (Document,)
     gives: ClassVar = None
     reads: ClassVar = (NUMBER,)
     writes: ClassVar = ()
     reasons: ClassVar = ()
     version: ClassVar = 1
+
+    @property
+    def resources(self) -> dict[str, int]:
+        return {"num_cpus": self.num_cpus}
 
     def identity(self) -> str:
         return "slow"
@@ -50,6 +59,9 @@ class Slow:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Any]:
+        if self.missing:
+            raise FileNotFoundError("no model here")
+
         def reply(questions: list[Question]) -> list[bytes]:
             for question in questions:
                 if question.number in self.kills:
@@ -88,3 +100,21 @@ def test_a_question_that_kills_its_actor_is_refused_alone(tmp_path: Path) -> Non
     assert done.totals["rejects"] == {"crashed_worker": 1}
     assert [row["locator"] for row in Corpus(done.path).rejects()] == ["row 7"]
     assert done.totals["num_out"] == 19
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_model_that_cannot_be_opened_stops_the_build_and_says_why(tmp_path: Path, workers: int) -> None:
+    step = ask(Slow(str(tmp_path / "log"), missing=True), size=2)
+    with pytest.raises((BuildError, FileNotFoundError), match="no model here"):
+        build(Recipe("asked", Numbers(20, per_split=10), (each(Spell()), step)), tmp_path / "out", Execution(workers=workers))
+
+
+def test_models_that_take_several_cpus_leave_one_for_the_task(tmp_path: Path) -> None:
+    step = ask(Slow(str(tmp_path / "log"), num_cpus=3), size=2)
+    done = build(Recipe("asked", Numbers(20, per_split=10), (each(Spell()), step)), tmp_path / "out", Execution(workers=2))
+    assert done.totals["num_out"] == 20
+
+
+def test_needs_are_summed_over_actors(tmp_path: Path) -> None:
+    steps = [ask(Slow(str(tmp_path), num_cpus=3)), ask(Slow(str(tmp_path)), name="other", pool=5)]
+    assert needs(steps, 2) == {"CPU": 2 * 3 + 5, "GPU": 0}
