@@ -66,37 +66,39 @@ class _ModelActor:
         return time.perf_counter() - start, results
 
 
-class _PoolQueue:
-    """The one queue of a pool: whichever actor is free takes the batch that has waited longest, whatever split it is of.
+class _Queues:
+    """One queue a pool: whichever of its actors is free takes the batch that has waited longest, whatever split it is of.
 
     Batches and results pass by reference: only the time that a batch took comes here.
     """
 
-    def __init__(self, actors: list[Any]) -> None:
-        self._free: asyncio.Queue[Any] = asyncio.Queue()
-        for actor in actors:
-            self._free.put_nowait(actor)
+    def __init__(self, pools: dict[str, list[Any]]) -> None:
+        self._free: dict[str, asyncio.Queue[Any]] = {name: asyncio.Queue() for name in pools}
+        for name, actors in pools.items():
+            for actor in actors:
+                self._free[name].put_nowait(actor)
 
-    async def call(self, batch: list[Any]) -> tuple[float, list[Any]]:
+    async def call(self, pool: str, batch: list[Any]) -> tuple[float, list[Any]]:
         """The seconds that the batch took, and a list with the reference of its results."""
-        actor = await self._free.get()
+        actor = await self._free[pool].get()
         try:
             busy_s, results = actor.call.options(num_returns=2).remote(batch[0])
             return await busy_s, [results]
         finally:
-            self._free.put_nowait(actor)
+            self._free[pool].put_nowait(actor)
 
 
 @dataclass
 class PoolCaller:
     """Sends batches to a pool's queue; a dead actor makes the split's attempt a crash."""
 
-    queue: Any
+    queues: Any
+    pool: str
     depth: int
     busy_s: float = 0.0
 
     def submit(self, items: list[Any]) -> Any:
-        return self.queue.call.remote([ray.put(items)])
+        return self.queues.call.remote(self.pool, [ray.put(items)])
 
     def result(self, handle: Any) -> list[Any]:
         try:
@@ -198,24 +200,20 @@ class _Pools:
             except (ray_errors.RayError, *CRASHES) as error:
                 cause = _cause(error)
                 raise BuildError(f"the model of step {name} cannot be opened: {type(cause).__name__}: {cause}") from error
-        self._queues = {name: self._queue(name) for name in self._steps}
+        queues = ray.remote(_Queues).options(max_restarts=0, max_task_retries=0, num_cpus=0, max_concurrency=MAX_WAITING)
+        self._queues = queues.remote(self._actors)
 
     def _spawn(self, name: str) -> list[Any]:
         actor = ray.remote(_ModelActor).options(max_restarts=0, max_task_retries=0, **resources_of(self._steps[name]))
         return [actor.remote(self._keys[name]) for _ in range(self._sizes[name])]
 
-    def _queue(self, name: str) -> Any:
-        queue = ray.remote(_PoolQueue).options(max_restarts=0, max_task_retries=0, num_cpus=0, max_concurrency=MAX_WAITING)
-        return queue.remote(self._actors[name])
-
     def callers(self) -> dict[str, PoolCaller]:
-        return {name: PoolCaller(self._queues[name], BATCHES_AHEAD * len(actors)) for name, actors in self._actors.items()}
+        return {name: PoolCaller(self._queues, name, BATCHES_AHEAD * len(actors)) for name, actors in self._actors.items()}
 
     def replace(self) -> None:
         """Starts every actor anew: after a crash none is trusted to be free of queued work."""
-        for name in self._steps:
-            for actor in (self._queues[name], *self._actors[name]):
-                ray.kill(actor)
+        for actor in (self._queues, *(actor for actors in self._actors.values() for actor in actors)):
+            ray.kill(actor)
         self._start()
 
 
@@ -267,7 +265,11 @@ def run_splits(
     wanted = needs(openers, workers)
     with _session(workers, wanted["CPU"], address, note):
         _preflight(wanted)
-        runner = _Runner(ray.put(recipe), str(path), token, replies, _Pools(openers, workers) if openers else None, 1)
+        start = time.perf_counter()
+        pools = _Pools(openers, workers) if openers else None
+        if pools:
+            note(f"models of {len(openers)} steps opened in {time.perf_counter() - start:.1f} s")
+        runner = _Runner(ray.put(recipe), str(path), token, replies, pools, 1)
         suspects = _run_all(runner, pending, workers, on_split, note)
         for split in suspects:
             on_split(_run_suspect(runner, split, note))

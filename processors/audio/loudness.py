@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from scipy import signal
 
 from processors.audio.steps import DURATION, PEAK
 from processors.audio.voice_activity import HOP, level_db
@@ -65,13 +64,15 @@ def _high_pass(hz: float, q: float) -> list[float]:
 
 def integrated_loudness(samples: np.ndarray) -> float:
     """Integrated loudness of a mono clip, -70 or more. Shapes: samples (n,) float32 mono 16 kHz. Units: LUFS."""
+    from scipy.signal import sosfilt  # takes seconds to import: not before it is needed
+
     if len(samples) == 0:
         return SILENCE_LUFS
     state = np.zeros((2, 2))
     squares: list[np.ndarray] = []
     step = CHUNK // BLOCK_SAMPLES * BLOCK_SAMPLES
     for start in range(0, len(samples), step):
-        weighted, state = signal.sosfilt(k_weighting(), samples[start : start + step].astype(np.float64), zi=state)
+        weighted, state = sosfilt(k_weighting(), samples[start : start + step].astype(np.float64), zi=state)
         whole = len(weighted) // BLOCK_SAMPLES * BLOCK_SAMPLES
         squares.append(np.square(weighted[:whole]).reshape(-1, BLOCK_SAMPLES).mean(axis=1))
     tenths = np.concatenate(squares)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import fft, stats
 
 from processors.audio.loudness import integrated_loudness
 from processors.audio.voice_activity import FLOOR_DB, HOP, is_speech, level_db
@@ -135,9 +134,11 @@ def _quantile_of_noise(quantile: float) -> np.ndarray:
 
     Neighbouring bins of a Hann window share 4/9 of their variance, the next ones 1/36, so a band counts as fewer bins than it has.
     """
+    from scipy.special import gammaincinv  # takes a second to import: not before it is needed
+
     bins = np.diff(_bands()).astype(float)
     shape = bins**2 / (bins + 2 * np.maximum(bins - 1, 0) * 4 / 9 + 2 * np.maximum(bins - 2, 0) / 36)
-    return stats.gamma.ppf(quantile, shape) / shape
+    return gammaincinv(shape, quantile) / shape
 
 
 def _power(samples: np.ndarray) -> Iterator[np.ndarray]:
@@ -147,7 +148,7 @@ def _power(samples: np.ndarray) -> Iterator[np.ndarray]:
     hann = np.hanning(WINDOW + 2)[1:-1].astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::STEP]
     for start in range(0, len(windows), BLOCK):
-        spectrum = fft.rfft(windows[start : start + BLOCK] * hann)
+        spectrum = np.fft.rfft(windows[start : start + BLOCK] * hann)
         yield np.square(spectrum.real) + np.square(spectrum.imag)
 
 

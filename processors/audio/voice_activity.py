@@ -13,7 +13,6 @@ import functools
 
 import numpy as np
 import soxr
-from scipy import fft
 
 from schemas.parts import SAMPLE_RATE_HZ
 
@@ -79,7 +78,7 @@ def _measure(samples: np.ndarray, frames: int) -> tuple[np.ndarray, np.ndarray, 
     hann, to_lags, in_band = _tables()
     periodicity, power = np.zeros(frames, np.float32), np.zeros(frames, np.float32)
     for start in range(0, frames, BLOCK):
-        spectrum = fft.rfft(windows[start : start + BLOCK] * hann, FFT)[:, : len(in_band)]
+        spectrum = np.fft.rfft(windows[start : start + BLOCK] * hann, FFT)[:, : len(in_band)]
         squares = np.square(spectrum.real) + np.square(spectrum.imag)
         is_tone = _one_harmonic(squares)
         squares *= in_band
