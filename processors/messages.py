@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from processors.dialogue import LANGUAGE, NO_IMAGE, language_field, text_field
+from processors.pairs import ANSWER_COLUMNS, PAIR_COLUMNS, QUESTION_COLUMNS, as_pair, listed_pairs
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Audio, Image, Part, Text, ToolCall, ToolResult
 from schemas.records import Conversation, Row, Turn
@@ -39,10 +40,7 @@ ROLES = {
     **dict.fromkeys(("tool", "function", "observation", TOOL_RESULT_ROLE), TOOL_RESULT_ROLE),
 }
 LIST_COLUMNS = ("messages", "conversations", "conversation")
-PAIR_COLUMNS = ("qa", "pairs", "qa_pairs", "questions")
-QUESTION_COLUMNS = ("question", "prompt", "instruction", "query")
 CONTEXT_COLUMNS = ("input", "context")  # Alpaca, Dolly
-ANSWER_COLUMNS = ("answer", "response", "output", "completion")
 
 _MARKER = re.compile(r"<\|(image|audio|video)(?:_\d{1,4})?\|>|<(image|audio|video)(?:[_ ]?\d{1,4})?>")
 _MEDIA_TYPES = {
@@ -365,15 +363,13 @@ class MessagesTask:
 
 def pairs_of(fields: Mapping[str, object]) -> list[tuple[str, str]]:
     """The question-answer pairs of a row's list. Raises: Refused with no_pairs or bad_pair."""
-    listed = next((fields[name] for name in PAIR_COLUMNS if fields.get(name)), None)
-    if not isinstance(listed, list):
+    listed = listed_pairs(fields)
+    if listed is None:
         raise Refused(NO_PAIRS, f"expected a list in one of the columns {', '.join(PAIR_COLUMNS)}")
     pairs = []
     for number, item in enumerate(listed):
-        if isinstance(item, Mapping):
-            question, answer = item.get("question"), item.get("answer")
-        else:
-            question, answer = item if isinstance(item, (list, tuple)) and len(item) == 2 else (None, None)
+        pair = as_pair(item) or {}
+        question, answer = pair.get("question"), pair.get("answer")
         if not isinstance(question, str) or not isinstance(answer, str) or not question.strip() or not answer.strip():
             raise Refused(BAD_PAIR, f"pair {number} is {_shown(item)}, expected a question and an answer, both text")
         pairs.append((question.strip(), answer.strip()))

@@ -26,6 +26,7 @@ from processors.dialogue import (
     text_field,
 )
 from processors.language_id import detect_language
+from processors.pairs import as_pair, listed_pairs
 from processors.spoken_language import SPEECH_LANGUAGES
 from processors.tasks.question_wordings import YES_NO
 from processors.tasks.replies import reply_items
@@ -84,19 +85,15 @@ class Pair:
 
 def pairs_of(fields: Mapping[str, object]) -> list[Pair]:
     """The pairs that the fields give, empty sides included: `qa` as objects or [question, answer], or `question` and `answer`."""
-    given = fields.get("qa")
-    if isinstance(given, list):
-        return [pair for item in given if (pair := _pair(item)) is not None]
+    given = listed_pairs(fields)
+    if given is not None:
+        return [_pair(columns) for item in given if (columns := as_pair(item)) is not None]
     pair = _pair(fields)
-    return [] if pair is None or not (pair.question or pair.answer) else [pair]
+    return [pair] if pair.question or pair.answer else []
 
 
-def _pair(item: object) -> Pair | None:
-    if isinstance(item, Mapping):
-        return Pair(text_field(item, "question"), _answer(item.get("answer", item.get("answers"))), text_field(item, "kind"))
-    if isinstance(item, list) and len(item) == 2:
-        return Pair(_answer(item[0]), _answer(item[1]))
-    return None
+def _pair(item: Mapping[str, object]) -> Pair:
+    return Pair(_answer(item.get("question")), _answer(item.get("answer", item.get("answers"))), text_field(item, "kind"))
 
 
 def _answer(value: object) -> str:

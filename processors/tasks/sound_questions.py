@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from processors.dialogue import text_field
-from processors.messages import PAIR_COLUMNS, QUESTION_COLUMNS
+from processors.pairs import PAIR_COLUMNS, QUESTION_COLUMNS
 from processors.tasks.writing import GIVEN, TEMPLATES, WRITTEN_BY, with_fields
 from schemas.identity import keyed_rng
 from schemas.outcome import Reason, Refused, Reject

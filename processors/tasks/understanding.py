@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from processors.dialogue import BAD_SEGMENT_TIMES, LANGUAGE, NO_AUDIO, audio_of, language_field, text_field
-from processors.messages import ANSWER_COLUMNS, PAIR_COLUMNS, QUESTION_COLUMNS
+from processors.pairs import ANSWER_COLUMNS, PAIR_COLUMNS, QUESTION_COLUMNS, as_pair, listed_pairs
 from processors.tasks.question import KIND
 from processors.tasks.replies import reply_items
 from processors.tasks.sound_questions import told_by
@@ -68,8 +68,8 @@ class UnderstandingTask:
 
 
 def _items(fields: Mapping[str, object]) -> list[object]:
-    listed = next((fields[name] for name in PAIR_COLUMNS if fields.get(name)), None)
-    if isinstance(listed, list):
+    listed = listed_pairs(fields)
+    if listed is not None:
         return listed
     if not text_field(fields, *QUESTION_COLUMNS):
         raise Refused(NO_QUESTION, f"expected a list in {', '.join(PAIR_COLUMNS)}, or text in {', '.join(QUESTION_COLUMNS)}")
@@ -78,10 +78,10 @@ def _items(fields: Mapping[str, object]) -> list[object]:
 
 def _pair(item: object, number: int) -> tuple[str, str, str]:
     """Question, answer and kind of a pair."""
-    if isinstance(item, (list, tuple)) and len(item) == 2:
-        item = {"question": item[0], "answer": item[1]}
-    if not isinstance(item, Mapping):
+    pair = as_pair(item)
+    if pair is None:
         raise Refused(NO_QUESTION, f"pair {number} is {item!r:.80}, expected an object with question and answer")
+    item = pair
     question = text_field(item, *QUESTION_COLUMNS)
     if not question:
         raise Refused(NO_QUESTION, f"pair {number} has no text in {', '.join(QUESTION_COLUMNS)}")
