@@ -14,6 +14,8 @@ from pipelines.buildfile import Job, resolve_source
 from pipelines.verify import verify
 from processors.image.decode import REFUSED_FORMATS
 from schemas.corpus import Corpus
+from schemas.parts import Audio, Image
+from tests.realdata.queries import all_queries, write_manifest
 
 pytestmark = pytest.mark.realdata
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".sph", ".aac")
@@ -94,3 +96,20 @@ def _coco(realdata: Path, folder: Path) -> Path:
         (folder / "annotations" / image["file_name"]).write_bytes(data)
     (folder / "annotations" / "captions.json").write_text(json.dumps(captions))
     return folder
+
+
+def test_vision_speech_over_photos_receipts_and_charts(realdata: Path, replies: str, tmp_path: Path) -> None:
+    queries = all_queries(realdata, seed=3)
+    chosen = [query for start in range(3) for query in queries[start * len(queries) // 3 :][:8]]  # some of each source
+    manifest = write_manifest(chosen, realdata, tmp_path / "source")
+    job = Job("vision_speech", resolve_source(manifest.name, manifest.parent, "queries"))
+    row = build_jobs([job], tmp_path / "out", Execution(workers=0, replies=replies), as_json=True)[0]
+    assert verify(Path(row["path"])).problems == []
+    assert (row["in"], row["faults"]) == (len(chosen), 0)
+    assert row["out"] >= 0.7 * len(chosen)
+    answers = {(query.question, query.answer) for query in chosen}
+    for record in Corpus(Path(row["path"])).records():
+        user, assistant = record.turns  # type: ignore[union-attr]
+        assert [type(part) for part in user.parts] == [Image, Audio]
+        assert (record.facts["speech.written_text"], assistant.parts[0].text) in answers  # type: ignore[union-attr]
+        assert record.facts["speech.heard_by"] == record.facts["speech.fit_by"] == "pocketsphinx"
