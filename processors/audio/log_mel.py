@@ -11,14 +11,15 @@ bin of a frame, and in a loud tone the quiet bands move by whole units, against 
 
 Speed, each measured: pre-emphasis is taken once over the samples and mended at each frame's first; the frames are copied to
 float64 and then multiplied by the window repeated to a whole block, since one long product is three times as fast as a
-product of 400 a row; real and imaginary parts are squared where they lie and added by the matrix product, whose
-weights are repeated; that product goes by groups of bands which share few bins.
+product of 400 a row; real and imaginary parts are squared where they lie; a bin lies in two filters at most, so the bands are
+sums of few rows, no matrix product (which BLAS rounds by the place of a row on some processors).
 Source: the feature extractor published with microsoft/Phi-4-multimodal-instruct.
 """
 
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -35,7 +36,6 @@ MAX_HZ = 7_690.0
 BIN_HZ = 31.25
 MAX_PEAK = 64.0  # 36 dB over full scale: a float file may clip by some dB, integers that were never scaled are far above
 BLOCK = 128  # frames; the buffers of a block are about 2 MB, and fewer frames make numpy's cost of a call show
-NUM_GROUPS = 5
 FRAMES_PER_TOKEN = 8
 
 TOO_FEW_SAMPLES = Reason("too_few_samples", "The clip is shorter than one 25 ms frame")
@@ -74,18 +74,36 @@ def mel_matrix(hf_compat: bool = False) -> np.ndarray:
     return bank.astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bank:
+    """The filter bank for sums without a matrix product, whose bits on some processors depend on a row's place among the others.
+
+    Between two neighbouring edges lies a band of bins, in which one filter rises and the one below falls; bands stand here by how
+    many bins they have. `bins` are the first bins of all bands, then the second ones of those that have two, and so on: the
+    n-th place takes `counts[n]` of them. `places` says where each band stands. Shapes of weights: (bins, 1).
+    """
+
+    bins: np.ndarray
+    rising: np.ndarray
+    falling: np.ndarray
+    counts: tuple[int, ...]
+    places: np.ndarray
+
+
 @functools.cache
-def _band_groups(hf_compat: bool) -> tuple[tuple[slice, slice, np.ndarray], ...]:
-    """(bands, values, weights) for runs of neighbouring bands; values are real and imaginary parts in turn."""
+def _bank(hf_compat: bool) -> _Bank:
     bank = mel_matrix(hf_compat)
-    groups = []
-    width = NUM_MEL_BANDS // NUM_GROUPS
-    for low in range(0, NUM_MEL_BANDS, width):
-        used = np.flatnonzero(bank[:, low : low + width].any(axis=1))
-        start, stop = int(used[0]), int(used[-1]) + 1
-        weights = np.repeat(bank[start:stop, low : low + width], 2, axis=0)
-        groups.append((slice(low, low + width), slice(2 * start, 2 * stop), weights))
-    return tuple(groups)
+    edges = np.linspace(mel(0.0), mel(MAX_HZ), NUM_MEL_BANDS + 2)
+    bins = np.flatnonzero(bank.any(axis=1))
+    bands = np.searchsorted(edges, mel(BIN_HZ * bins), side="right") - 1
+    widest_first = np.argsort(-np.bincount(bands, minlength=NUM_MEL_BANDS + 1), kind="stable")
+    stands = np.argsort(widest_first)
+    nth = np.arange(len(bins)) - np.searchsorted(bands, bands)
+    order = np.lexsort((stands[bands], nth))
+    bins, bands = bins[order], bands[order]
+    wide = np.pad(bank, ((0, 0), (1, 1)))  # the first band has no filter that falls, the last one none that rises
+    counts = tuple(int(count) for count in np.bincount(nth))
+    return _Bank(bins, wide[bins, bands + 1][:, None], wide[bins, bands][:, None], counts, stands)
 
 
 @functools.cache
@@ -136,14 +154,13 @@ class _Work:
         self.frames = np.zeros((BLOCK, FFT), np.float64)
         self.spectrum = np.empty((BLOCK, NUM_BINS), np.complex128)
         self.squares = np.empty((BLOCK, 2 * NUM_BINS), np.float32)
-        self.power = np.empty((BLOCK, NUM_MEL_BANDS), np.float32)
+        self.power = np.empty((NUM_BINS, BLOCK), np.float32)
+        self.rising = np.zeros((NUM_MEL_BANDS + 1, BLOCK), np.float32)  # by band
+        self.falling = np.zeros((NUM_MEL_BANDS + 1, BLOCK), np.float32)
 
 
 def _block(samples: np.ndarray, out: np.ndarray, hf_compat: bool, work: _Work) -> None:
-    """Features of up to BLOCK frames.
-
-    Every step works on BLOCK rows, full or not: a matrix product of another height may round otherwise.
-    """
+    """Features of up to BLOCK frames; every step works on BLOCK of them, full or not."""
     rows = len(out)
     moved = work.emphasised[1 : len(samples)]  # [0] is never used: a frame's first sample is its own predecessor
     np.multiply(samples[:-1], PRE_EMPHASIS, out=moved)
@@ -155,7 +172,16 @@ def _block(samples: np.ndarray, out: np.ndarray, hf_compat: bool, work: _Work) -
     np.fft.rfft(work.frames, axis=1, out=work.spectrum)
     np.copyto(work.squares, work.spectrum.view(np.float64), casting="same_kind")
     np.multiply(work.squares, work.squares, out=work.squares)
-    for bands, values, weights in _band_groups(hf_compat):
-        np.matmul(work.squares[:, values], weights, out=work.power[:, bands])
-    np.maximum(work.power[:rows], np.float32(1.0), out=out)
+    np.add(work.squares[:, 0::2].T, work.squares[:, 1::2].T, out=work.power)
+    bank = _bank(hf_compat)
+    power = work.power[bank.bins]
+    rising, falling = power * bank.rising, np.multiply(power, bank.falling, out=power)
+    start = first = bank.counts[0]
+    for count in bank.counts[1:]:
+        rising[:count] += rising[start : start + count]
+        falling[:count] += falling[start : start + count]
+        start += count
+    work.rising[:first], work.falling[:first] = rising[:first], falling[:first]  # bands without a bin, beyond, stay 0
+    mels = work.rising[bank.places[:-1]] + work.falling[bank.places[1:]]
+    np.maximum(mels[:, :rows].T, np.float32(1.0), out=out)
     np.log(out, out=out)

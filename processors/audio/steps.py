@@ -99,7 +99,7 @@ class LogMel:
     reads: ClassVar = ()
     writes: ClassVar = (NUM_FRAMES,)
     reasons: ClassVar = LOG_MEL_REASONS
-    version: ClassVar = 1
+    version: ClassVar = 2
 
     def __call__(self, record: Conversation) -> Conversation | Reject:
         def features(audio: Audio) -> Audio:

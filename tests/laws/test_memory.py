@@ -20,13 +20,14 @@ from pipelines.verify import verify
 
 ROOT = Path(__file__).parents[2]
 BUILD = """
-import resource, sys
+import sys
 from pathlib import Path
 from pipelines.build import Execution, build
 from pipelines.corpora.asr import asr
 from pipelines.source import open_source
+from tests.peak import peak_kib
 build(asr(open_source(sys.argv[1]))[0].make(None), Path(sys.argv[2]), Execution(workers=0))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_kib())
 """
 
 

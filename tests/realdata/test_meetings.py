@@ -84,7 +84,7 @@ def test_parts_fit_half_an_hour_and_whole_meetings_do_not(queries: list[tuple[st
 
 
 SPEAK = """
-import json, resource, sys
+import json, sys
 from collections import Counter
 from dataclasses import replace
 
@@ -97,6 +97,7 @@ from processors.speech.speak import VoicePool
 from processors.tasks.meeting import clean_turn
 from processors.tasks.summary import MeetingTask, estimate_s
 from schemas.records import Origin, Row
+from tests.peak import peak_kib
 
 meeting, wanted_s = json.loads(sys.stdin.readline()), float(sys.argv[1])
 talk = Counter()
@@ -116,7 +117,7 @@ with step.open() as speak:
     record = step.answer(record, [reply for question in step.questions(record) for reply in speak([question])])
 for process in (DecodeAudio(), KeepDuration(5.0, 1_800.0), LogMel(), Contract()):
     record = process(record)
-peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak_mb = peak_kib() / 1024
 print(json.dumps({"facts": record.facts, "num_given": len(turns), "peak_mb": peak_mb}))
 """
 
