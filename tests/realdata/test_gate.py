@@ -1,6 +1,6 @@
 """The gate of spoken queries, through the corpus's own steps: planted errors are caught, clean queries are kept.
 
-The sets that the thresholds were chosen on have other seeds, and no query of the receipts or of GSM8K.
+The thresholds were chosen on other seeds; the kinds of queries were looked at while the measure was made.
 """
 
 from __future__ import annotations
