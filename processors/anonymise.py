@@ -19,7 +19,7 @@ from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
 from schemas.parts import Text
-from schemas.records import Conversation, FactValue, map_parts
+from schemas.records import Conversation, FactValue, learned_texts, map_parts
 
 REJECT, SCRUB, KEEP = "reject", "scrub", "keep"
 NUM_PERSONAL_DATA = Fact("privacy.num_personal_data", int, "Pieces of personal data and secrets found in the record's texts")
@@ -96,7 +96,7 @@ class ScrubPersonalData:
         facts: dict[str, FactValue] = {NUM_PERSONAL_DATA.name: kinds.total(), KINDS.name: ",".join(sorted(kinds))}
         if kinds and self.mode == SCRUB:
             facts |= {name: scrub(text, language)[0] for name, text in told.items()}
-            learned = " ".join(part.text for turn in record.turns if turn.learned for part in turn.parts if isinstance(part, Text))
+            learned = " ".join(learned_texts(record))
             for fact, text in ((WORDS, learned), (HEARD_WORDS, told.get(HEARD.name, ""))):
                 if record.facts.get(fact.name):
                     facts[fact.name] = scrub_words(str(record.facts[fact.name]), text, language)

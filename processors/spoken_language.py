@@ -9,8 +9,7 @@ from processors.dialogue import LANGUAGE
 from processors.language_id import detect_language, iso_639_1
 from schemas.facts import Fact
 from schemas.outcome import Reason, Reject
-from schemas.parts import Text
-from schemas.records import Conversation, FactValue
+from schemas.records import Conversation, FactValue, learned_texts
 
 SPEECH_LANGUAGES = ("en", "zh", "fr", "de", "it", "ja", "pt", "es")  # of the model's speech (arXiv 2503.01743)
 MEASURED = Fact("text.language", str, "Language measured by py3langid (ISO 639-1), for speech among the model's eight")
@@ -69,4 +68,4 @@ class KeepTranscriptLanguage:
 
 def transcript_of(record: Conversation) -> str:
     """The learned text of a conversation."""
-    return " ".join(part.text for turn in record.turns if turn.learned for part in turn.parts if isinstance(part, Text))
+    return " ".join(learned_texts(record))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from schemas.parts import Audio, Image, Part
+from schemas.parts import Audio, Image, Part, Text
 
 FactValue = bool | int | float | str
 
@@ -98,6 +98,11 @@ TURN_FIELDS: dict[type, tuple[str, ...]] = {Conversation: ("turns",), Preference
 def turns_of(record: Record) -> tuple[Turn, ...]:
     """Every turn of a record in reading order (none for rows and documents)."""
     return tuple(turn for name in TURN_FIELDS.get(type(record), ()) for turn in getattr(record, name))
+
+
+def learned_texts(record: Record) -> list[str]:
+    """The text parts of the learned turns, in reading order."""
+    return [part.text for turn in turns_of(record) if turn.learned for part in turn.parts if isinstance(part, Text)]
 
 
 def images_of(record: Record) -> Iterator[Image]:

@@ -17,8 +17,7 @@ from processors.audio.segment import END, START
 from processors.dialogue import LANGUAGE
 from processors.speech_text import HEARD, HEARD_WORDS, WORDS
 from schemas.facts import Fact
-from schemas.parts import Text
-from schemas.records import Conversation, with_facts
+from schemas.records import Conversation, learned_texts, with_facts
 
 ANCHORED = Fact(
     "speech.anchored_ratio", float, "Share of the transcript's words whose times an engine heard; 1 when times were given, 0 without"
@@ -92,7 +91,7 @@ class AlignTranscript:
         if not record.facts[HEARD_WORDS.name]:
             return with_facts(record, {ANCHORED.name: 0.0})
         heard = [(str(word), float(start_s), float(end_s)) for word, start_s, end_s in json.loads(str(record.facts[HEARD_WORDS.name]))]
-        text = "".join(part.text for turn in record.turns if turn.learned for part in turn.parts if isinstance(part, Text))
+        text = "".join(learned_texts(record))
         words = split_words(text, str(record.facts[LANGUAGE.name]))
         timed, anchored = align_words(words, heard, max((end_s for _, _, end_s in heard), default=0.0))
         told = [[word, round(start_s, 3), round(end_s, 3)] for word, start_s, end_s in timed] if anchored >= self.min_anchored else []

@@ -19,10 +19,11 @@ import numpy as np
 from processors.audio.loudness import integrated_loudness
 from processors.audio.voice_activity import FLOOR_DB, HOP, is_speech, level_db
 from processors.dialogue import LANGUAGE
+from processors.once import once
 from schemas.facts import Fact
 from schemas.outcome import Reason, Reject
-from schemas.parts import SAMPLE_RATE_HZ, Text
-from schemas.records import Conversation, FactValue, audios_of, with_facts
+from schemas.parts import SAMPLE_RATE_HZ
+from schemas.records import Conversation, FactValue, audios_of, learned_texts, with_facts
 
 MIN_SNR_DB, MAX_SNR_DB = -20.0, 80.0
 SNR = Fact(
@@ -70,7 +71,7 @@ class MeasureAudio:
     def __call__(self, record: Conversation) -> Conversation:
         clips = [audio.samples for audio in audios_of(record) if audio.samples is not None]
         samples = clips[0] if len(clips) == 1 else np.concatenate([np.empty(0, np.float32), *clips])
-        return with_facts(record, measure(samples))
+        return with_facts(record, _measure(samples))
 
 
 def measure(samples: np.ndarray) -> dict[str, FactValue]:
@@ -85,6 +86,9 @@ def measure(samples: np.ndarray) -> dict[str, FactValue]:
         BANDWIDTH.name: bandwidth_hz,
         LOUDNESS.name: round(integrated_loudness(samples), 2),
     }
+
+
+_measure = once(measure)  # the questions about one clip share its samples
 
 
 def clipped_ratio(samples: np.ndarray) -> float:
@@ -242,7 +246,7 @@ class MeasureSpeechRate:
     version: ClassVar = 1
 
     def __call__(self, record: Conversation) -> Conversation:
-        texts = (part.text for turn in record.turns if turn.learned for part in turn.parts if isinstance(part, Text))
+        texts = learned_texts(record)
         count = sum(ch.isalnum() for text in texts for ch in text)
         speech_s = max(float(record.facts[SPEECH_S.name]), HOP / SAMPLE_RATE_HZ)
         return with_facts(record, {SPEECH_RATE.name: round(count / speech_s, 3)})

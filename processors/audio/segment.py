@@ -24,7 +24,7 @@ from processors.speech_text import WORDS
 from schemas.facts import Fact
 from schemas.outcome import Reason, Reject
 from schemas.parts import SAMPLE_RATE_HZ, Audio, Part, Text
-from schemas.records import Conversation, FactValue, audios_of, map_parts
+from schemas.records import Conversation, FactValue, audios_of, learned_texts, map_parts
 
 START = Fact("audio.start_s", float, "Where the piece starts in its recording")
 END = Fact("audio.end_s", float, "Where the piece ends in its recording")
@@ -94,7 +94,7 @@ class CutAtPauses:
         problem = self._problem(record, len(clips), total / SAMPLE_RATE_HZ, words)
         if problem is not None:
             return problem
-        text = "".join(part.text for turn in record.turns if turn.learned for part in turn.parts if isinstance(part, Text))
+        text = "".join(learned_texts(record))
         language = str(record.facts[LANGUAGE.name])
         gaps = timed_gaps(clips[0], words, text, language) if words else voiced_gaps(clips[0], text, language)
         chosen = choose(gaps, longest, int(self.min_s * SAMPLE_RATE_HZ))

@@ -19,8 +19,7 @@ from processors.language_id import iso_639_1
 from processors.speech_text import HEARD, SECOND_HEARD, SPOKEN
 from schemas.facts import Fact
 from schemas.outcome import Reason, Reject
-from schemas.parts import Text
-from schemas.records import Conversation, FactValue, with_facts
+from schemas.records import Conversation, FactValue, learned_texts, with_facts
 
 SPOKEN_TEXT, TRANSCRIPT = "spoken", "transcript"
 FIRST, BOTH, EITHER = "first", "both", "either"
@@ -207,7 +206,7 @@ class MeasureAgreement:
 
 
 def _transcript(record: Conversation) -> str:
-    return " ".join(part.text for turn in record.turns if turn.learned for part in turn.parts if isinstance(part, Text))
+    return " ".join(learned_texts(record))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ the engine gives no sound, is left out, and the record is refused when the core 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import re
@@ -88,6 +89,7 @@ class Dialogue:
         return sum(num for turn, num in letters if turn not in there) / max(1, sum(num for _, num in letters))
 
 
+@functools.lru_cache(maxsize=4_096)  # asked for and answered, and once more for each query of a meeting
 def spoken_turn(text: str, language: str) -> str:
     """A turn as a reader says it, without signs that nobody says; empty when half of its letters or more could not be read."""
     spoken = verbalise(text, language)

@@ -35,7 +35,7 @@ from processors.tasks.writing import BAD_REPLY, Prompt, with_fields
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Text
-from schemas.records import Conversation, FactValue, Row, Turn, with_facts
+from schemas.records import Conversation, FactValue, Row, Turn, learned_texts, with_facts
 
 KIND = Fact("task.question_kind", str, "Kind of the question as its writer states it, empty when it states none")
 NUM_LEFT_OUT = Fact("task.num_left_out_pairs", int, "Pairs of the row that are left out: empty, repeated, or answered in two ways")
@@ -224,7 +224,7 @@ class KeepSupported:
 
     def __call__(self, record: Conversation) -> Conversation | Reject:
         question = " ".join(part.text for turn in record.turns if turn.role == "user" for part in turn.parts if isinstance(part, Text))
-        answer = " ".join(part.text for turn in record.turns if turn.learned for part in turn.parts if isinstance(part, Text))
+        answer = " ".join(learned_texts(record))
         transcript = str(record.facts[STATED_TRANSCRIPT.name])
         language = language_of(str(record.facts[LANGUAGE.name]), transcript)
         ratio = round(answer_support(question, answer, transcript, language), 4)

@@ -18,7 +18,7 @@ from schemas.facts import Fact
 from schemas.identity import keyed_rng
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Text
-from schemas.records import Conversation, FactValue, Row, Turn, with_facts
+from schemas.records import Conversation, FactValue, Row, Turn, learned_texts, with_facts
 
 DECLINES = Fact("safety.declines", bool, "Whether the answer declines or redirects, told by its wording")
 HARMFUL = Fact("safety.harmful", bool, "Whether the source calls the prompt harmful; absent when it does not say")
@@ -149,5 +149,5 @@ class KeepSafe:
 
 
 def _opening(record: Conversation) -> str:
-    text = " ".join(part.text for turn in record.turns if turn.learned for part in turn.parts if isinstance(part, Text))
+    text = " ".join(learned_texts(record))
     return text if len(text) <= 80 else text[:77] + "..."

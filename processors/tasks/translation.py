@@ -31,7 +31,7 @@ from processors.tasks.writing import BAD_REPLY, Prompt, with_fields
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Audio, Text
-from schemas.records import Conversation, FactValue, Row, Turn, with_facts
+from schemas.records import Conversation, FactValue, Row, Turn, learned_texts, with_facts
 
 DIRECT, COT, BOTH = "direct", "cot", "both"
 SEPARATOR = "<sep>"
@@ -206,7 +206,7 @@ def _conversation(row: Row, audio: Audio, target: str, translation: str, form: s
 
 def translation_in(record: Conversation) -> str:
     """The translation in the learned answer of either form."""
-    answer = "".join(part.text for turn in record.turns if turn.learned for part in turn.parts if isinstance(part, Text))
+    answer = "".join(learned_texts(record))
     return answer.rpartition(SEPARATOR)[2].strip()
 
 
