@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from processors.audio.transcript import REASONS
+from processors.audio.transcript import ERROR_RATE, REASONS
 from processors.audio.word_fit import WORST_FIT
 from processors.dialogue import LANGUAGE
 from processors.speech.speak import VOICES
@@ -25,7 +25,7 @@ from schemas.corpus import Corpus
 
 # a measured fact, and the thresholds at which it is shown: a row is kept whose value is at most the threshold
 GRIDS: dict[str, tuple[float, ...]] = {
-    "speech.error_rate": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0),
+    ERROR_RATE.name: (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0),
     "speech.sound_error_rate": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.75),
     "speech.worst_word_distance": (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0),
     WORST_FIT.name: (3.0, 3.5, 4.0, 4.5, 5.0, 5.25, 5.5, 6.0, 7.0, 8.0),
