@@ -1,9 +1,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Debian packages: flite speaks English, espeak-ng the other languages; ffmpeg's libraries serve the optional neural voices
-# (torchcodec). The codecs for decoding come inside PyAV.
-APT_PACKAGES := flite espeak-ng ffmpeg
+# Debian packages and the programs they bring: flite speaks English, espeak-ng the other languages; ffmpeg's libraries serve the
+# optional neural voices (torchcodec; the codecs for decoding come inside PyAV); dot lays diagrams out; tesseract reads scanned pages.
+APT_PACKAGES := flite espeak-ng ffmpeg graphviz tesseract-ocr
+PROGRAMS := flite espeak-ng ffmpeg dot tesseract
 
 .PHONY: setup demo test check fix bench clean
 
@@ -11,7 +12,7 @@ setup: .setup-done
 
 # uv does not read pip's find-links by itself; where pip has one set, uv is told.
 .setup-done: pyproject.toml Makefile
-	@for program in $(APT_PACKAGES); do command -v $$program >/dev/null || missing=1; done; [ -z "$$missing" ] || { \
+	@for program in $(PROGRAMS); do command -v $$program >/dev/null || missing=1; done; [ -z "$$missing" ] || { \
 	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(APT_PACKAGES); \
 	  else echo "some of $(APT_PACKAGES) are missing; run: sudo apt-get install -y $(APT_PACKAGES)" >&2; exit 1; fi; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -24,13 +25,16 @@ demo: setup
 	$(BIN)/corpusmill demo
 
 test: setup
-	$(BIN)/python -m pytest -m "not slow"
+	@status=0; \
+	$(BIN)/python -m pytest -m "not slow and not crash and not cluster" -n 2 --dist loadscope || status=1; \
+	$(BIN)/python -m pytest -m "not slow and (crash or cluster)" || status=1; \
+	exit $$status
 
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow and not crash and not realdata and not parity" -x
+	$(BIN)/python -m pytest -m "not slow and not crash and not cluster and not realdata and not parity" -n 2 --dist loadscope -x
 
 fix: setup
 	$(BIN)/ruff check --fix .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import sys
 import time
@@ -175,12 +176,17 @@ def inspect(
     rejects: Annotated[bool, typer.Option(help="Show what was refused instead of rows.")] = False,
     reason: Annotated[str | None, typer.Option(help="Only refusals for this reason.")] = None,
     failure: Annotated[str | None, typer.Option(help="Only refusals of this sort: reject, fault or crash.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Write the rows as a picture: crops, boxes, frame times, text beside them.")] = None,
+    fact: Annotated[list[str] | None, typer.Option(help="A fact to show in the picture (may be repeated).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show rows of a corpus, or what was refused and why."""
     corpus = Corpus(path)
     try:
         corpus.recipe()
+        if png is not None:
+            _write_png(corpus, path.name, png, limit, key, fact or [])
+            return
         shown = 0
         if not (rejects or reason or failure):
             for record in corpus.records():
@@ -206,6 +212,17 @@ def inspect(
         raise fail(f"inspecting {path}: {error}") from error
     if key and not shown:
         raise fail(f"key {key} is neither a row of {path} nor among what it refused")
+
+
+def _write_png(corpus: Corpus, name: str, png: Path, limit: int, key: str | None, facts: list[str]) -> None:
+    from pipelines.contact_sheet import write_contact_sheet
+
+    wanted = (record for record in corpus.records() if key is None or record.key == key)
+    try:
+        shown = write_contact_sheet(itertools.islice(wanted, limit), png, name, facts)
+    except ValueError as error:
+        raise fail(f"drawing {png}: {error}") from error
+    out_console.print(f"{png}: {shown} rows of {name}", markup=False, soft_wrap=True)
 
 
 def _indent(trace: str) -> str:

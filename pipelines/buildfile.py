@@ -8,6 +8,9 @@ workers = 2
 [corpora.asr]
 source = "raw/manifest.jsonl"          # or a list, or { path = "raw", format = "folder", licence = "CC0-1.0" }
 max_s = 20.0                           # any keyword argument of the corpus's function
+
+[corpora.vision_sft.slides]            # a family of a corpus
+source = "decks"
 """
 
 from __future__ import annotations
@@ -96,9 +99,10 @@ def read_build_file(path: Path, overrides: Sequence[str] = (), only: Sequence[st
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BuildFileError(f"reading build file {path}: {error}") from error
     _check_words(raw, ("out", "execution", "corpora"), f"{path}")
-    corpora = raw.get("corpora", {})
-    if not isinstance(corpora, dict) or not corpora:
+    said = raw.get("corpora", {})
+    if not isinstance(said, dict) or not said:
         raise BuildFileError(f"{path} names no corpus; expected a table such as [corpora.asr] with a source")
+    corpora = _by_name(said)
     _check_words(corpora, tuple(CORPORA), f"{path} [corpora]")
     for override in overrides:
         _override(corpora, override)
@@ -108,6 +112,18 @@ def read_build_file(path: Path, overrides: Sequence[str] = (), only: Sequence[st
             raise BuildFileError(f"corpus {name!r} is not in {path}; it has {', '.join(corpora)}")
     jobs = tuple(_job(name, corpora[name], path) for name in wanted)
     return BuildFile(path.parent / raw.get("out", "corpora"), jobs, read_execution(raw.get("execution", {}), f"{path} [execution]"))
+
+
+def _by_name(tables: dict[str, Any]) -> dict[str, Any]:
+    """The tables by name of the corpus: [corpora.vision_sft.slides] is the corpus `vision_sft.slides`."""
+    families = {name.partition(".")[0] for name in CORPORA if "." in name}
+    found: dict[str, Any] = {}
+    for name, table in tables.items():
+        if name in families and name not in CORPORA and isinstance(table, dict):
+            found |= {f"{name}.{family}": inner for family, inner in table.items()}
+        else:
+            found[name] = table
+    return found
 
 
 def read_execution(table: dict[str, Any], where: str) -> Execution:
@@ -128,7 +144,7 @@ def _check_words(table: dict[str, Any], known: tuple[str, ...], where: str) -> N
 
 def _override(corpora: dict[str, Any], override: str) -> None:
     name, equals, value = override.partition("=")
-    corpus, dot, parameter = name.partition(".")
+    corpus, dot, parameter = name.rpartition(".")  # a corpus's name may have a dot itself, a parameter's has none
     if not (equals and dot and corpus and parameter):
         raise BuildFileError(f"--set {override!r} cannot be read; expected corpus.parameter=value, such as asr.max_s=20")
     _check_words({corpus: None}, tuple(corpora), f"--set {override}")

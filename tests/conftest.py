@@ -23,6 +23,10 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def replies(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder of replies for every build of the run that asks for it: what one test had spoken and heard, no other asks again."""
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the processes of one run share it: a reply is written whole or not at all
+        shared = tmp_path_factory.getbasetemp().parent / "replies"
+        shared.mkdir(exist_ok=True)
+        return str(shared)
     return str(tmp_path_factory.mktemp("replies"))
 
 

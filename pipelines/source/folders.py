@@ -5,27 +5,32 @@ from __future__ import annotations
 import functools
 import json
 import posixpath
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pipelines.source.files import MAX_FILE_BYTES, NETWORK_ERRORS, Files, numbered
-from pipelines.source.media import ROW_REASONS, blob_name, give_row
+from pipelines.source.media import MEDIA, ROW_REASONS, blob_name, give_row
 from pipelines.source.split import BAD_JSON, NOT_UTF8, ROWS_PER_SPLIT, Split, check_positive, make_reject, make_split
 from schemas.identity import digest
 from schemas.outcome import Reason, Refused, Reject
 from schemas.records import Row
+
+TEXT, OBJECT = "text", ".json"  # what files of the same stem beside a media file give: its text, and fields of their own names
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
     """One row a file, in order of path. `<stem>.txt` and `<stem>.json` beside a media file give it text and fields.
 
+    `beside` names sibling folders that tell about a file: with beside = ["key"], `img/7.jpg` has in its field `key` what
+    `key/7.*` holds, an object where that is JSON, else text. What lies in such a folder is no row.
     A row's key and origin name its own file, so that another file beside it, or other splits, do not change them.
     """
 
     root: str = field(metadata={"fingerprint": False})
     suffixes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     licence: str = ""
     rows_per_split: int = ROWS_PER_SPLIT
     max_file_bytes: int = MAX_FILE_BYTES
@@ -33,19 +38,20 @@ class Folder:
 
     def __post_init__(self) -> None:
         check_positive(self, "rows_per_split", "max_file_bytes")
-        if isinstance(self.suffixes, str):
-            raise ValueError(f"Folder: suffixes is {self.suffixes!r}, expected a list such as ['.jpg', '.png']")
+        for name, example in (("suffixes", ".jpg"), ("beside", "labels")):
+            if isinstance(getattr(self, name), str):
+                raise ValueError(f"Folder: {name} is {getattr(self, name)!r}, expected a list such as [{example!r}]")
 
     def splits(self) -> list[Split]:
         """The first half of a revision names the paths, the second the contents; sidecars count as content."""
         _listing.cache_clear()
         files = Files(self.root)
-        paths, everything = _listing(self.root, tuple(suffix.lower() for suffix in self.suffixes))
+        paths, tellers = self._list()
         found = []
         for start, stop in numbered(paths, self.rows_per_split):
             contents, size = [], 0
             for path in paths[start:stop]:
-                for name in (path, *_sidecars(path, everything)):
+                for name in (path, *tellers.get(path, {}).values()):
                     content, num_bytes = _glance(files, name)
                     contents.append(content)
                     size += num_bytes
@@ -55,64 +61,76 @@ class Folder:
 
     def read(self, split: Split) -> Iterator[Row | Reject]:
         files = Files(self.root)
-        paths, everything = self._find(split)
+        paths, tellers = self._find(split)
         for path in paths:
             try:
                 blobs = {blob_name(path): files.read_media(path, self.max_file_bytes)}
-                fields = self._fields(files, everything, path)
+                fields = self._fields(files, path, tellers.get(path, {}))
             except Refused as refused:
                 yield make_reject(split, self.licence, "the file", refused.reason.name, refused.detail, path)
                 continue
             yield give_row(split, self.licence, "the file", fields, blobs, place=path)
 
-    def _find(self, split: Split) -> tuple[tuple[str, ...], Set[str]]:
+    def _list(self) -> tuple[tuple[str, ...], Mapping[str, Mapping[str, str]]]:
+        return _listing(self.root, tuple(suffix.lower() for suffix in self.suffixes), self.beside)
+
+    def _find(self, split: Split) -> tuple[tuple[str, ...], Mapping[str, Mapping[str, str]]]:
         """The files of a split. The listing is kept between splits; one that no longer fits is made again."""
-        suffixes = tuple(suffix.lower() for suffix in self.suffixes)
         for _ in range(2):
-            paths, everything = _listing(self.root, suffixes)
+            paths, tellers = self._list()
             part = paths[split.start : split.stop]
             if digest(*part)[:16] == split.revision[:16]:
-                return part, everything
+                return part, tellers
             _listing.cache_clear()
         raise ValueError(
             f"reading files {split.start} to {split.stop} of {self.root}: other files are there than when it was listed; start the build again"
         )
 
-    def _fields(self, files: Files, everything: Set[str], path: str) -> dict[str, object]:
+    def _fields(self, files: Files, path: str, tellers: Mapping[str, str]) -> dict[str, object]:
         fields: dict[str, object] = {"path": path}
-        for name in _sidecars(path, everything):
+        for told, name in tellers.items():
             data = files.read_media(name, self.max_file_bytes)
             try:
                 text = data.decode("utf-8-sig")
-                if name.endswith(".txt"):
-                    fields["text"] = text.strip()
-                    continue
-                found = json.loads(text)
+                found = json.loads(text) if name.endswith(".json") else text.strip()
             except UnicodeDecodeError as error:
                 raise Refused(NOT_UTF8, f"{name!r}: {error}") from error
             except (ValueError, RecursionError) as error:
                 raise Refused(BAD_JSON, f"{name!r}: {error}") from error
-            if not isinstance(found, dict):
+            if told in (TEXT, *self.beside):
+                fields[told] = found
+            elif isinstance(found, dict):
+                fields |= found
+            else:
                 raise Refused(BAD_JSON, f"{name!r} holds a JSON {type(found).__name__}, expected an object")
-            fields |= found
         return fields
 
 
 @functools.lru_cache(maxsize=2)
-def _listing(root: str, suffixes: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """(the paths that are rows, all paths) below a root. Sidecars of media files are no rows."""
+def _listing(root: str, suffixes: tuple[str, ...], beside: tuple[str, ...]) -> tuple[tuple[str, ...], Mapping[str, Mapping[str, str]]]:
+    """(the paths that are rows, for each that has them the paths that tell about it, by field) below a root."""
     everything = Files(root).walk()
-    stems = {posixpath.splitext(path)[0] for path in everything if blob_name(path) in ("image", "audio")}
-    beside = {path for path in everything if path.endswith((".txt", ".json")) and posixpath.splitext(path)[0] in stems}
-    rows = tuple(path for path in everything if path not in beside and (not suffixes or path.lower().endswith(suffixes)))
-    return rows, frozenset(everything)
-
-
-def _sidecars(path: str, everything: Set[str]) -> list[str]:
-    if blob_name(path) not in ("image", "audio"):
-        return []
-    stem = posixpath.splitext(path)[0]
-    return [name for name in (f"{stem}.txt", f"{stem}.json") if name in everything]
+    by_stem: dict[str, list[str]] = {}
+    for path in everything:
+        by_stem.setdefault(posixpath.splitext(path)[0], []).append(path)
+    tellers: dict[str, dict[str, str]] = {}
+    told: set[str] = set()
+    for path in everything:
+        if blob_name(path) not in MEDIA:
+            continue
+        stem = posixpath.splitext(path)[0]
+        found = {
+            TEXT if name.endswith(".txt") else OBJECT: name for name in reversed(by_stem[stem]) if name in (f"{stem}.txt", f"{stem}.json")
+        }
+        told.update(found.values())
+        folder, name = posixpath.split(stem)
+        for sibling in beside:
+            there = by_stem.get(posixpath.join(posixpath.dirname(folder), sibling, name))
+            found |= {sibling: there[0]} if there else {}
+        if found:
+            tellers[path] = found
+    rows = (path for path in everything if path not in told and posixpath.basename(posixpath.dirname(path)) not in beside)
+    return tuple(path for path in rows if not suffixes or path.lower().endswith(suffixes)), tellers
 
 
 def _glance(files: Files, path: str) -> tuple[str, int]:

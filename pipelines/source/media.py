@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import IO
 
@@ -15,25 +15,38 @@ from schemas.records import Row
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm", ".pgm", ".ico", ".tga")
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".sph", ".aiff")
 TEXT_SUFFIXES = (".txt", ".html", ".htm", ".md")
-AUDIO_FIELDS = ("audio_filepath", "audio", "audio_path")
-IMAGE_FIELDS = ("image", "image_path", "image_filepath")
+SUFFIXES = {  # what a file is, by its ending
+    "image": IMAGE_SUFFIXES,
+    "audio": AUDIO_SUFFIXES,
+    "text": TEXT_SUFFIXES,
+    "video": (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ogv", ".flv", ".wmv"),
+    "pdf": (".pdf",),
+    "deck": (".pptx", ".ppt", ".pptm", ".ppsx", ".potx"),
+    "table": (".csv", ".tsv"),
+    "spec": (".vl.json", ".vg.json"),
+}
+FIELDS = {  # columns that name a file of each kind
+    "audio": ("audio_filepath", "audio", "audio_path"),
+    "image": ("image", "image_path", "image_filepath"),
+    "video": ("video", "video_path", "video_filepath"),
+    "pdf": ("pdf", "pdf_path"),
+    "deck": ("deck", "deck_path"),
+}
+MEDIA = ("image", "audio", "video", "pdf", "deck")  # files that others of the same stem tell about
 ROW_REASONS = (*FILE_REASONS, BAD_JSON, NOT_UTF8)
 
 
 def blob_name(path: str) -> str:
     """The blob that a file becomes, by its ending."""
     lower = path.lower()
-    for name, suffixes in (("image", IMAGE_SUFFIXES), ("audio", AUDIO_SUFFIXES), ("text", TEXT_SUFFIXES)):
-        if lower.endswith(suffixes):
-            return name
-    return "file"
+    return next((name for name, suffixes in SUFFIXES.items() if lower.endswith(suffixes)), "file")
 
 
 def media_field(name: str) -> str | None:
     """Whether a manifest's field names a media file, and of which kind."""
-    if name in AUDIO_FIELDS:
-        return "audio"
-    return "image" if name in (*IMAGE_FIELDS, "file_name") else None
+    if name == "file_name":
+        return "image"
+    return next((kind for kind, names in FIELDS.items() if name in names), None)
 
 
 def numbered_name(kind: str, number: int) -> str:
@@ -44,23 +57,40 @@ def numbered_name(kind: str, number: int) -> str:
 def named_files(fields: Mapping[str, object]) -> dict[str, str]:
     """Paths of the media files that fields name, by blob. Of several fields for one blob the first in the lists above counts.
 
-    `file_name` is audio when it ends like audio, else an image. `images` is a list; an `image` beside it that it does not
-    start with stands before it.
+    `file_name` is what its ending says, an image where that says nothing. `images` is a list; an `image` beside it that it
+    does not start with stands before it. Where neither is there, the images that messages name count, in their order.
     """
     found: dict[str, str] = {}
-    for kind, names in (("audio", AUDIO_FIELDS), ("image", IMAGE_FIELDS)):
+    for kind, names in FIELDS.items():
         for name in names:
             path = _path_of(fields.get(name))
             if path:
                 found.setdefault(kind, path)
     path = _path_of(fields.get("file_name"))
     if path:
-        found.setdefault("audio" if blob_name(path) == "audio" else "image", path)
+        kind = blob_name(path)
+        found.setdefault(kind if kind in MEDIA else "image", path)
     listed = fields.get("images")
     paths = [path for path in map(_path_of, listed) if path] if isinstance(listed, list) else []
+    if not paths and "image" not in found:
+        paths = [path for path in _named_in_messages(fields) if path]
     if paths and found.get("image", paths[0]) != paths[0]:
         paths.insert(0, found["image"])
     return found | {numbered_name("image", number): path for number, path in enumerate(paths)}
+
+
+def _named_in_messages(fields: Mapping[str, object]) -> Iterator[str]:
+    """Paths of the images in the content of OpenAI-style messages, in order; images that stand there as data are no files."""
+    messages = fields.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        content = message.get("content") if isinstance(message, Mapping) else None
+        for part in content if isinstance(content, list) else ():
+            if not isinstance(part, Mapping) or part.get("type") not in ("image", "image_url", "input_image"):
+                continue
+            value = next((part[name] for name in ("image_url", "image", "path") if name in part), None)
+            value = value.get("url", value.get("path")) if isinstance(value, Mapping) else value
+            if isinstance(value, str) and not value.startswith("data:"):
+                yield value.removeprefix("file://")
 
 
 def _path_of(value: object) -> str:

@@ -25,14 +25,15 @@ BAD_REPLY = Reason("bad_reply", "The language model's reply is not in the form t
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question to a language model. Units: `max_tokens` bounds the reply."""
+    """A question to a language model, with the image files that it is about. Units: `max_tokens` bounds the reply."""
 
     text: str
     system: str = ""
     max_tokens: int = 1_024
+    images: tuple[bytes, ...] = ()
 
     def digest(self) -> str:
-        return digest(self.system, self.text, str(self.max_tokens))
+        return digest(self.system, self.text, str(self.max_tokens), *self.images)
 
 
 class LlmEngine(Protocol):

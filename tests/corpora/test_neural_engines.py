@@ -14,6 +14,8 @@ from processors.audio.transcript import KEEP_ALL
 from schemas.corpus import Corpus
 from tests.processors.speech.small_models import make_vits, make_whisper
 
+pytestmark = pytest.mark.cluster
+
 QUERIES = [{"question": f"What is the number {number}?", "answer": "A number.", "lang": "en"} for number in ("one", "two", "six")]
 
 

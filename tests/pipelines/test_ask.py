@@ -24,6 +24,8 @@ from schemas.records import Document
 from schemas.replies import Replies
 from tests.toy import NUMBER, Numbers, Spell
 
+pytestmark = pytest.mark.cluster
+
 THREES = Reason("threes", "The number ends in three")
 SILENT = Reason("silent", "The model said nothing")
 

@@ -15,6 +15,8 @@ from pipelines.step import batched, each
 from schemas.corpus import Corpus, check_files
 from tests.toy import KeepEven, Shout, hashes, toy_recipe
 
+pytestmark = pytest.mark.cluster
+
 IN_PROCESS = Execution(workers=0)
 
 

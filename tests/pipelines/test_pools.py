@@ -22,6 +22,8 @@ from schemas.identity import digest
 from schemas.records import Document
 from tests.toy import NUMBER, Numbers, Spell
 
+pytestmark = pytest.mark.cluster
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

@@ -33,6 +33,40 @@ def test_each_file_is_a_row_with_what_lies_beside_it(tmp_path: Path) -> None:
     assert [row.origin.source for row in rows] == ["a.jpg", "b/c.wav", "d.html", "e.txt", "f.bin"]
 
 
+def test_sibling_folders_tell_about_a_file(tmp_path: Path) -> None:
+    """The receipts' layout: pictures, their lines and their key fields in folders of their own."""
+    fill(
+        tmp_path,
+        img__1_jpg=b"1",
+        img__2_jpg=b"2",
+        box__1_csv=b"0,0,words",
+        key__1_json=b'["total"]',
+        img__1_txt=b"caption",
+        key__9_json=b"{}",
+    )
+    source = Folder(str(tmp_path), beside=("box", "key", "none"))
+    rows = [item for item in read_all(source) if isinstance(item, Row)]
+    assert [row.fields for row in rows] == [
+        {"path": "img/1.jpg", "text": "caption", "box": "0,0,words", "key": ["total"]},
+        {"path": "img/2.jpg"},
+    ]
+    before = source.splits()
+    (tmp_path / "key" / "1.json").write_text('["other"]')
+    assert Folder(str(tmp_path), beside=("box", "key", "none")).splits() != before
+    with pytest.raises(ValueError, match="beside is 'box', expected a list"):
+        Folder(str(tmp_path), beside="box")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "blob"),
+    [("a_MP4", "video"), ("a_pdf", "pdf"), ("a_pptx", "deck"), ("a_csv", "table"), ("a_vl_json", "spec"), ("a_json", "file")],
+)
+def test_an_ending_names_the_blob(tmp_path: Path, name: str, blob: str) -> None:
+    (row,) = read_all(Folder(str(fill(tmp_path, **{name: b"1"}))))
+    assert isinstance(row, Row)
+    assert row.blobs == {blob: b"1"}
+
+
 def test_each_bad_file_has_its_reason(tmp_path: Path) -> None:
     root = fill(tmp_path / "root", a_jpg=b"1", b_jpg=b"1", b_json=b"{", c_jpg=b"1", c_txt=b"\xff", d_jpg=b"12345", d_json=b"[]")
     fill(tmp_path, secret_jpg=b"secret")

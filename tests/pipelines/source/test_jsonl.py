@@ -181,6 +181,32 @@ def test_media_are_blobs_and_text_stays_in_fields(tmp_path: Path) -> None:
     assert [row.origin.licence for row in found] == ["MIT"] + ["CC0-1.0"] * 4
 
 
+def test_images_named_in_messages_are_read_in_their_order(tmp_path: Path) -> None:
+    folder = media_folder(tmp_path)
+
+    def message(*parts: object) -> dict[str, object]:
+        return {"role": "user", "content": list(parts)}
+
+    address = {"type": "image_url", "image_url": {"url": "b.jpg"}}
+    inline = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    plain = {"type": "image", "image": "media/a.wav"}
+    text = {"type": "text", "text": "b.jpg"}
+    rows: list[dict[str, object]] = [
+        {"messages": [message(text, address, inline), {"role": "assistant", "content": "b.jpg"}, message(plain)]},
+        {"messages": [message(address)], "images": ["media/a.wav"]},  # the column counts, as the markers do not say more
+        {"messages": [message({"type": "image_url", "image_url": {"url": "http://example.org/a.png"}})]},
+        {"video": "b.jpg", "pdf": "b.jpg", "deck": "b.jpg"},
+    ]
+    write_jsonl(folder / "m.jsonl", rows)
+    found = read_all(JsonlManifest(str(folder), "m.jsonl"))
+    assert [item.blobs if isinstance(item, Row) else item.reason for item in found] == [
+        {"image": b"picture", "image.1": b"sound"},
+        {"image": b"sound"},
+        "missing_file",  # never fetched
+        {"video": b"picture", "pdf": b"picture", "deck": b"picture"},
+    ]
+
+
 def test_media_may_lie_in_another_root(tmp_path: Path) -> None:
     folder = media_folder(tmp_path)
     write_jsonl(tmp_path / "lists" / "m.jsonl", [{"audio": "a.wav"}, {"audio": "../b.jpg"}])

@@ -1,0 +1,202 @@
+"""Work on untrusted files in a child process that may be ended: what a library does with a hostile file has no bound of its own.
+
+A guarded function is a module-level function `(request, blobs) -> (answer, blobs)`: JSON values and bytes in, JSON values and bytes
+out. It may raise `Refused`. The child is started once a process and function's module, kept, and ended when a call passes its
+limits; the next call starts another. Functions first apply limits that they can count (objects, pixels, bytes): these refuse the
+same file everywhere. Processor time and memory are the last resort, far above what honest files need (decision 0010).
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import json
+import os
+import select
+import struct
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from schemas.outcome import Reason, Refused
+
+TOO_COSTLY = Reason("too_costly", "Reading the file takes more processor time or memory than any honest file needs, or ends the reader")
+
+POLL_S = 0.05
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+LENGTH = struct.Struct("<Q")
+
+Answer = tuple[dict[str, Any], list[bytes]]
+Function = Callable[[dict[str, Any], list[bytes]], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one call. `idle_s` bounds a child that waits without working, which no processor time would end."""
+
+    cpu_s: float = 60.0
+    memory_bytes: int = 4 << 30
+    idle_s: float = 600.0
+
+
+def guarded(function: Function, request: Mapping[str, Any], blobs: Sequence[bytes] = (), limits: Limits = Limits()) -> Answer:
+    """What the function answers, computed in the child of its module. Blobs that are the objects of the call before are not sent again.
+
+    Raises:
+        Refused: what the function refused, or TOO_COSTLY.
+        RuntimeError: the function raised anything else; the message is its traceback.
+    """
+    mine = os.getpid(), function.__module__  # a forked process must not talk into its parent's pipes
+    child = _children.get(mine)
+    if child is None or not child.is_alive:
+        child = _children[mine] = _Child(function.__module__)
+    return child.call(function.__name__, request, list(blobs), limits)
+
+
+@dataclass
+class _Child:
+    """The process for one module, and what was sent to it last."""
+
+    module: str
+    process: subprocess.Popen[bytes] = field(init=False)
+    requests: BinaryIO = field(init=False)
+    answers: BinaryIO = field(init=False)
+    sent: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        theirs_in, ours_out = os.pipe()
+        ours_in, theirs_out = os.pipe()
+        command = [sys.executable, "-m", "processors.guard", self.module, str(theirs_in), str(theirs_out)]
+        paths = os.pathsep.join(path for path in sys.path if path)
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(theirs_in, theirs_out),
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self.requests, self.answers = os.fdopen(ours_out, "wb"), os.fdopen(ours_in, "rb")
+        if _receive(self.answers)[0] != {"ready": True}:
+            raise RuntimeError(f"the child process for {self.module} did not start; its error stands above")
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
+
+    def call(self, name: str, request: Mapping[str, Any], blobs: list[bytes], limits: Limits) -> Answer:
+        again = bool(blobs) and len(blobs) == len(self.sent) and all(new is old for new, old in zip(blobs, self.sent, strict=True))
+        self.sent = blobs
+        try:
+            _send(self.requests, {"function": name, "request": dict(request), "again": again}, [] if again else blobs)
+            self._wait(limits)
+            head, found = _receive(self.answers)
+        except (EOFError, BrokenPipeError) as error:
+            code = self._end()
+            raise Refused(TOO_COSTLY, f"the reader ended with code {code} while it worked on the file") from error
+        except BaseException:  # the answer to this call must never be taken for that of the next
+            self._end()
+            raise
+        if "refused" in head:
+            reason, doc, detail = head["refused"]
+            raise Refused(Reason(reason, doc), detail)
+        if "raised" in head:
+            raise RuntimeError(f"{self.module}.{name} raised in its child process:\n{head['raised']}")
+        return head["answer"], found
+
+    def _wait(self, limits: Limits) -> None:
+        """Returns when the answer begins. Raises: Refused when the child passes a limit; it is ended first."""
+        begun, start = time.monotonic(), _usage(self.process.pid)[0]
+        while not select.select([self.answers], [], [], POLL_S)[0]:
+            cpu_s, memory_bytes = _usage(self.process.pid)
+            if cpu_s - start > limits.cpu_s:
+                raise Refused(TOO_COSTLY, f"more than {limits.cpu_s:g} s of processor time")
+            if memory_bytes > limits.memory_bytes:
+                raise Refused(TOO_COSTLY, f"more than {limits.memory_bytes >> 20} MiB of memory")
+            if time.monotonic() - begun > limits.idle_s:
+                raise Refused(TOO_COSTLY, f"no answer after {limits.idle_s:g} s")
+
+    def _end(self) -> int:
+        self.process.kill()
+        code = self.process.wait()
+        for pipe in (self.requests, self.answers):
+            with contextlib.suppress(BrokenPipeError):  # bytes that a dead child will never read
+                pipe.close()
+        return code
+
+
+_children: dict[tuple[int, str], _Child] = {}
+
+
+@atexit.register
+def _end_children() -> None:
+    for (pid, _), child in _children.items():
+        if pid == os.getpid() and child.is_alive:
+            child._end()
+
+
+def _usage(pid: int) -> tuple[float, int]:
+    """Processor seconds and bytes in memory of a process; nothing of one that is gone."""
+    try:
+        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0, 0
+    return (int(times[11]) + int(times[12])) / TICKS_PER_S, resident
+
+
+def _send(pipe: BinaryIO, head: Mapping[str, Any], blobs: Sequence[bytes]) -> None:
+    encoded = json.dumps({"head": head, "sizes": [len(blob) for blob in blobs]}).encode()
+    pipe.write(LENGTH.pack(len(encoded)) + encoded)
+    for blob in blobs:
+        pipe.write(blob)
+    pipe.flush()
+
+
+def _receive(pipe: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises: EOFError when the other side is gone."""
+    told = json.loads(_exactly(pipe, LENGTH.unpack(_exactly(pipe, LENGTH.size))[0]))
+    return told["head"], [_exactly(pipe, size) for size in told["sizes"]]
+
+
+def _exactly(pipe: BinaryIO, size: int) -> bytes:
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError(f"{size} bytes expected, the other side ended after {len(data)}")
+    return data
+
+
+def _serve(module: str, requests: BinaryIO, answers: BinaryIO) -> None:
+    """The child: answers calls until the parent is gone."""
+    functions = importlib.import_module(module)
+    _send(answers, {"ready": True}, [])
+    blobs: list[bytes] = []
+    while True:
+        try:
+            told, new = _receive(requests)
+        except EOFError:
+            return
+        blobs = blobs if told["again"] else new
+        try:
+            answer, found = getattr(functions, told["function"])(told["request"], blobs)
+            head: dict[str, Any] = {"answer": answer}
+        except Refused as refused:
+            head, found = {"refused": [refused.reason.name, refused.reason.doc, refused.detail]}, []
+        except MemoryError as error:
+            head, found = {"refused": [TOO_COSTLY.name, TOO_COSTLY.doc, f"MemoryError: {error}"]}, []
+        except BaseException:
+            head, found = {"raised": traceback.format_exc()}, []
+        _send(answers, head, found)
+
+
+if __name__ == "__main__":
+    with os.fdopen(int(sys.argv[2]), "rb") as theirs_in, os.fdopen(int(sys.argv[3]), "wb") as theirs_out:
+        _serve(sys.argv[1], theirs_in, theirs_out)
