@@ -19,7 +19,7 @@ from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_f
 from pipelines.corpora import CORPORA
 from pipelines.feed import ConservationError, DeclarationError
 from pipelines.recipe import PlanError
-from pipelines.show import engines_table, progress_for, show_record, summary_row, summary_table
+from pipelines.show import engines_table, progress_for, show_record, summary_lines, summary_row, summary_table
 from pipelines.stage import Stage, stage_folder
 from processors.speech.engines import EngineMissing
 from schemas.arrow import SchemaError
@@ -135,6 +135,8 @@ def show_summary(rows: list[dict[str, Any]], as_json: bool) -> None:
         print(json.dumps(rows, indent=2))
     else:
         out_console.print(summary_table(rows))
+        for line in summary_lines(rows):
+            out_console.print(line, markup=False, highlight=False)
         engines = engines_table(rows)
         if engines is not None:
             out_console.print(engines)

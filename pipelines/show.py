@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -125,20 +126,39 @@ def engines_table(rows: list[dict[str, Any]]) -> Table | None:
 
 def summary_table(rows: list[dict[str, Any]]) -> Table:
     """The rows of `summary_row` as a table."""
-    table = Table(title=None, show_lines=False)
-    for name in ("corpus", "in", "out", "refused, by reason", "text tokens", "image tokens", "audio tokens", "MB", "seconds", "run"):
-        table.add_column(name, justify="left" if name in ("corpus", "refused, by reason", "run") else "right", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table.add_column("corpus", overflow="fold")
+    for name in ("in", "out", "refused", "text", "image", "audio", "MB", "s"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        refused = ", ".join(f"{name} {count}" for name, count in row["rejects"].items()) or "-"
-        if row["faults"]:
-            refused += f", FAULTS {row['faults']}"
-        how = "in-process" if row["workers"] == 0 else f"{row['workers']} workers"
-        how = "already built" if not row["splits_built"] else how + (f", {row['splits_resumed']} resumed" if row["splits_resumed"] else "")
-        tokens = [f"{row['tokens'][name]:,}" for name in TOKENS]
-        table.add_row(
-            row["corpus"], f"{row['in']:,}", f"{row['out']:,}", refused, *tokens, f"{row['bytes'] / 1e6:.1f}", f"{row['seconds']:.1f}", how
-        )
+        numbers = [row["in"], row["out"], sum(row["rejects"].values()) + row["faults"], *(row["tokens"][name] for name in TOKENS)]
+        table.add_row(row["corpus"], *(f"{number:,}" for number in numbers), f"{row['bytes'] / 1e6:.1f}", f"{row['seconds']:.1f}")
     return table
+
+
+def summary_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """What the table has no room for: what the counts are, why records were refused, how each corpus was built."""
+    yield "text, image, audio: tokens; MB: shards; s: seconds"
+    for row in rows:
+        told = [f"{name} {count}" for name, count in row["rejects"].items()] + ([f"FAULTS {row['faults']}"] if row["faults"] else [])
+        if told:
+            yield f"{row['corpus']} refused: {', '.join(told)}"
+    for how, names in _ways(rows).items():
+        yield f"{how}: {', '.join(names)}"
+
+
+def _ways(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Corpora by how they were built."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        how = "in this process" if row["workers"] == 0 else f"by {row['workers']} workers"
+        how = (
+            "already built"
+            if not row["splits_built"]
+            else how + (f", {row['splits_resumed']} splits resumed" if row["splits_resumed"] else "")
+        )
+        found.setdefault(how, []).append(row["corpus"])
+    return found
 
 
 def show_record(record: Record, max_chars: int = 2_000) -> str:

@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from pipelines.__main__ import app
 from pipelines.corpora import CORPORA
+from pipelines.show import summary_lines, summary_table
 
 ROOT = Path(__file__).parents[2]
 runner = CliRunner()
@@ -39,7 +41,7 @@ def test_the_readme_commands_work(demo: Path) -> None:
 
 
 def test_the_readme_table_is_true() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (.+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([\w.]+)` \| (\S+) \| (.+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert {name: (stage, inputs) for name, stage, inputs in rows} == {name: (kind.stage, kind.inputs) for name, kind in CORPORA.items()}
 
 
@@ -77,6 +79,22 @@ def test_a_wrong_build_file_names_the_word(tmp_path: Path, text: str, message: s
     result = runner.invoke(app, ["build", str(file)])
     assert result.exit_code == 2
     assert message in result.output
+
+
+def test_a_summary_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"corpus": "vision_sft.chart_table_diagram", "in": 1_000_000, "out": 999_000, "rejects": {"too_long": 999, "a": 1}, "faults": 1}
+    tokens = {"num_text_tokens": 123_456_789, "num_image_tokens": 123_456_789, "num_audio_tokens": 0}
+    rest = {"bytes": 10**11, "seconds": 1_234.5, "workers": 2, "splits_built": 3, "splits_resumed": 1, "tokens": tokens}
+    console = Console(width=80)
+    console.print(summary_table([{**row, **rest}]))
+    printed = capsys.readouterr().out
+    for value in ("1,000,000", "999,000", "1,001", "123,456,789", "100000.0", "1234.5"):
+        assert value in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    assert list(summary_lines([{**row, **rest}]))[1:] == [
+        "vision_sft.chart_table_diagram refused: too_long 999, a 1, FAULTS 1",
+        "by 2 workers, 1 splits resumed: vision_sft.chart_table_diagram",
+    ]
 
 
 def test_inspect_by_key_finds_rows_and_refusals(demo: Path) -> None:
