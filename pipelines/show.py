@@ -126,7 +126,7 @@ def engines_table(rows: list[dict[str, Any]]) -> Table | None:
 
 def summary_table(rows: list[dict[str, Any]]) -> Table:
     """The rows of `summary_row` as a table."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, collapse_padding=True)
     table.add_column("corpus", overflow="fold")
     for name in ("in", "out", "refused", "text", "image", "audio", "MB", "s"):
         table.add_column(name, justify="right", no_wrap=True)

