@@ -184,7 +184,8 @@ def _decode_av(
     data: bytes, kind: str | None, announced: Announced, offset_s: float | None, duration_s: float | None, max_seconds: float
 ) -> DecodedAudio:
     try:
-        container = av.open(io.BytesIO(data), "r", metadata_errors="ignore")
+        # no protocol may be opened: a playlist would name other files
+        container = av.open(io.BytesIO(data), "r", options={"protocol_whitelist": "none"}, metadata_errors="ignore")
     except av.FFmpegError as error:
         reason, what = (NOT_AUDIO, "no container") if kind is None else (CORRUPT_AUDIO, f"a broken {kind} file")
         raise Refused(reason, f"{what}: {_first_line(error)}") from error

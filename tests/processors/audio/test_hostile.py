@@ -155,6 +155,17 @@ def test_a_mislabelled_mp3_is_the_same_sound(plain: np.ndarray) -> None:
     assert len(found) == pytest.approx(len(plain), abs=20)  # an mp3 is padded by its encoder
 
 
+@pytest.mark.parametrize("form", ["ffconcat version 1.0\nfile '{}'\n", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{}\n#EXT-X-ENDLIST\n"])
+def test_a_playlist_opens_no_other_file(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret.wav").write_bytes(written(sine(0.5)))
+    monkeypatch.chdir(tmp_path)
+    for name in ("secret.wav", str(tmp_path / "secret.wav"), f"file:{tmp_path}/secret.wav"):
+        turns = (Turn("user", (Audio(source=form.format(name).encode()),)), Turn("assistant", (Text("x"),), learned=True))
+        refused = DecodeAudio()(Conversation("key", Origin("made"), turns))
+        assert isinstance(refused, Reject)
+        assert refused.reason in ("not_audio", "corrupt_audio")
+
+
 def test_no_file_is_lost_when_all_are_built_together(tmp_path: Path) -> None:
     files = {**{name: data for name, (data, _, _) in refused_files().items()}, **kept_files()}
     for name, data in files.items():
