@@ -70,7 +70,7 @@ def named_files(fields: Mapping[str, object]) -> dict[str, str]:
     if path:
         kind = blob_name(path)
         found.setdefault(kind if kind in MEDIA else "image", path)
-    listed = fields.get("images")
+    listed = fields["image"] if isinstance(fields.get("image"), list) else fields.get("images")  # LLaVA names several in `image`
     paths = [path for path in map(_path_of, listed) if path] if isinstance(listed, list) else []
     if not paths and "image" not in found:
         paths = [path for path in _named_in_messages(fields) if path]

@@ -166,6 +166,7 @@ def test_media_are_blobs_and_text_stays_in_fields(tmp_path: Path) -> None:
         {"images": ["b.jpg", "b.jpg"], "image": "b.jpg"},
         {"images": ["b.jpg"], "image": "media/a.wav"},
         {"file_name": "media/a.wav"},
+        {"image": ["b.jpg", "media/a.wav"]},
         {"image": 7, "text": "seven"},
     ]
     write_jsonl(folder / "m.jsonl", rows)
@@ -175,10 +176,11 @@ def test_media_are_blobs_and_text_stays_in_fields(tmp_path: Path) -> None:
         {"image": b"picture", "image.1": b"picture"},
         {"image": b"sound", "image.1": b"picture"},
         {"audio": b"sound"},
+        {"image": b"picture", "image.1": b"sound"},
         {},
     ]
     assert [row.fields for row in found] == rows
-    assert [row.origin.licence for row in found] == ["MIT"] + ["CC0-1.0"] * 4
+    assert [row.origin.licence for row in found] == ["MIT"] + ["CC0-1.0"] * 5
 
 
 def test_images_named_in_messages_are_read_in_their_order(tmp_path: Path) -> None:
