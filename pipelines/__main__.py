@@ -136,7 +136,7 @@ def show_summary(rows: list[dict[str, Any]], as_json: bool) -> None:
     else:
         out_console.print(summary_table(rows))
         for line in summary_lines(rows):
-            out_console.print(line, markup=False, highlight=False)
+            out_console.print(line, markup=False, highlight=False, soft_wrap=True)
         engines = engines_table(rows)
         if engines is not None:
             out_console.print(engines)

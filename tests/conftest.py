@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
+from typer.testing import CliRunner
 
+from pipelines.__main__ import app
 from pipelines.sample import make_sample
 
 REALDATA = Path(os.environ.get("CORPUSMILL_REALDATA", Path(__file__).parents[1] / ".." / "shared" / "data")).resolve()
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample of size 1."""
-    folder = tmp_path_factory.mktemp("sample")
-    make_sample(folder)
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the demonstration; the processes of one run of tests share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "run"
+    folder.mkdir(exist_ok=True)
     return folder
 
 
 @pytest.fixture(scope="session")
-def replies(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder of replies for every build of the run that asks for it: what one test had spoken and heard, no other asks again."""
-    if "PYTEST_XDIST_WORKER" in os.environ:  # the processes of one run share it: a reply is written whole or not at all
-        shared = tmp_path_factory.getbasetemp().parent / "replies"
-        shared.mkdir(exist_ok=True)
-        return str(shared)
-    return str(tmp_path_factory.mktemp("replies"))
+def sample(run_folder: Path) -> Path:
+    """The sample of size 1. Nothing may be changed in it."""
+    with FileLock(run_folder / "sample.lock"):
+        make_sample(run_folder / "demo" / "sample")
+    return run_folder / "demo" / "sample"
+
+
+@pytest.fixture(scope="session")
+def demo(run_folder: Path, sample: Path) -> dict[str, dict[str, Any]]:
+    """The summary rows, by corpus, of `corpusmill demo` in `run_folder / "demo"`."""
+    rows = run_folder / "demo.json"
+    with FileLock(run_folder / "demo.lock"):
+        if not rows.exists():
+            done = CliRunner().invoke(app, ["demo", "--out", str(run_folder / "demo"), "--workers", "0", "--json"])
+            assert done.exit_code == 0, done.output
+            rows.write_text(done.stdout)
+    return {row["corpus"]: row for row in json.loads(rows.read_text())}
+
+
+@pytest.fixture(scope="session")
+def replies(run_folder: Path) -> str:
+    """The demonstration's folder of replies, for every build that asks for it: what was spoken and heard once is not asked again."""
+    return str(run_folder / "demo" / "corpora" / ".replies")
 
 
 @pytest.fixture(scope="session")

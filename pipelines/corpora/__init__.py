@@ -10,12 +10,24 @@ from pipelines.corpora.asr import asr
 from pipelines.corpora.ast import ast
 from pipelines.corpora.audio_safety import audio_safety
 from pipelines.corpora.audio_understanding import audio_understanding
+from pipelines.corpora.chart import chart
+from pipelines.corpora.grounding import grounding
 from pipelines.corpora.image_text import image_text
 from pipelines.corpora.language_pretrain import language_pretrain
+from pipelines.corpora.multi_frame import multi_frame
+from pipelines.corpora.ocr_pdf import ocr_pdf
+from pipelines.corpora.realistic_image import realistic_image
 from pipelines.corpora.speech_pretrain import speech_pretrain
 from pipelines.corpora.sqa import sqa
 from pipelines.corpora.sqqa import sqqa
 from pipelines.corpora.ssum import ssum
+from pipelines.corpora.vision_sft_chart_table_diagram import chart_table_diagram
+from pipelines.corpora.vision_sft_general import general
+from pipelines.corpora.vision_sft_multi_image import multi_image
+from pipelines.corpora.vision_sft_ocr import ocr
+from pipelines.corpora.vision_sft_safety import safety
+from pipelines.corpora.vision_sft_slides import slides
+from pipelines.corpora.vision_sft_video import video
 from pipelines.corpora.vision_speech import vision_speech
 
 
@@ -26,7 +38,7 @@ class CorpusKind:
     make: Callable[..., Any]
     stage: str
     inputs: str
-    sample: str | list[str]
+    sample: Any
 
 
 AUDIO = "JSONL or Parquet manifests (NeMo, Lhotse keys), folders, WebDataset tars"
@@ -47,8 +59,38 @@ CORPORA: dict[str, CorpusKind] = {
     "audio_safety": CorpusKind(audio_safety, "A2", "JSONL or Parquet: prompt, response, label", "tasks/safety/manifest.jsonl"),
     "vision_speech": CorpusKind(vision_speech, "VS", f"{TEXTS}, with images; a corpus with images", "charts/questions.jsonl"),
     "image_text": CorpusKind(
-        image_text, "V1-V2", "COCO captions, JSONL or Parquet manifests, folders, WebDataset tars", "images/captions.json"
+        image_text,
+        "V1-V2",
+        "COCO captions, JSONL or Parquet manifests, folders, WebDataset tars; web pages saved with their images",
+        "images/captions.json",
     ),
+    "grounding": CorpusKind(grounding, "V1-V2", "COCO boxes or key points, JSONL or Parquet manifests with boxes", "images/instances.json"),
+    "ocr_pdf": CorpusKind(
+        ocr_pdf, "V1-V2", "folders of PDF files, JSONL or Parquet manifests", {"path": "documents", "suffixes": [".pdf"]}
+    ),
+    "realistic_image": CorpusKind(
+        realistic_image, "V1-V2", "receipts and scene text with quads (folders, JSONL); photos to draw texts on", "receipts/manifest.jsonl"
+    ),
+    "chart": CorpusKind(
+        chart,
+        "V1-V2",
+        "tables (CSV, JSONL, Parquet), Vega-Lite specifications; charts with their questions",
+        ["chart_sources/tables.jsonl", {"path": "chart_sources/files", "format": "folder"}],
+    ),
+    "vision_sft.general": CorpusKind(general, "V3", f"{TEXTS}, with images", "sets/general.jsonl"),
+    "vision_sft.chart_table_diagram": CorpusKind(
+        chart_table_diagram, "V3", "tables (HTML, CSV), graphs (JSON, Mermaid), chart sources", "table_sources/rows.jsonl"
+    ),
+    "vision_sft.slides": CorpusKind(
+        slides, "V3", "folders of PowerPoint files, JSONL or Parquet manifests", {"path": "decks", "suffixes": [".pptx"]}
+    ),
+    "vision_sft.ocr": CorpusKind(ocr, "V3", "receipts and scene text with quads (folders, JSONL)", "receipts/manifest.jsonl"),
+    "vision_sft.multi_image": CorpusKind(
+        multi_image, "V3-V4", "COCO boxes or captions, images, conversations with several images", "sets/multi.jsonl"
+    ),
+    "vision_sft.video": CorpusKind(video, "V3-V4", "folders of videos, JSONL or Parquet manifests, image sequences", "clips/rows.jsonl"),
+    "vision_sft.safety": CorpusKind(safety, "V3", "JSONL or Parquet: image, prompt, response, label or category", "sets/safety.jsonl"),
+    "multi_frame": CorpusKind(multi_frame, "V4", "folders of videos, JSONL or Parquet manifests, image sequences", "clips/rows.jsonl"),
     "language_pretrain": CorpusKind(
         language_pretrain, "L1", "JSONL, Parquet, folders of HTML or text", ["web/documents.jsonl", "web/pages"]
     ),

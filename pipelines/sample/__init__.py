@@ -13,17 +13,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.sample.chart_sources import make_chart_sources
 from pipelines.sample.charts import make_charts
+from pipelines.sample.clips import make_clips
+from pipelines.sample.decks import make_decks
 from pipelines.sample.documents import make_documents
 from pipelines.sample.images import make_images
+from pipelines.sample.pages import make_pages
+from pipelines.sample.receipts import make_receipts
+from pipelines.sample.sets import make_sets
 from pipelines.sample.speech import make_speech
+from pipelines.sample.table_sources import make_table_sources
 from pipelines.sample.tars import make_parquet, make_tars
 from pipelines.sample.tasks import make_tasks
 from pipelines.sample.video import make_video
 from pipelines.sample.web import make_web
 from schemas.shard import file_sha256, write_replacing
 
-VERSION = 3
+VERSION = 4
 SAMPLE_FAMILIES: dict[str, Callable[[Path, int, int], None]] = {
     "speech": make_speech,
     "images": make_images,
@@ -34,6 +41,13 @@ SAMPLE_FAMILIES: dict[str, Callable[[Path, int, int], None]] = {
     "wds": make_tars,
     "parquet": make_parquet,
     "tasks": make_tasks,
+    "chart_sources": make_chart_sources,
+    "table_sources": make_table_sources,
+    "receipts": make_receipts,
+    "pages": make_pages,
+    "decks": make_decks,
+    "clips": make_clips,
+    "sets": make_sets,
 }
 LISTING = "sample.json"
 UNFINISHED = ".sample-unfinished"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.sample.lines import write_json
+from processors.mupdf import import_pymupdf
 
 PAGE_WIDTH, PAGE_HEIGHT, MARGIN = 595, 842, 60
 TOPICS = (
@@ -46,8 +47,7 @@ def _page_texts(number: int) -> dict[str, Any]:
 
 
 def _make_pdf(place: Path) -> None:
-    import pymupdf
-
+    pymupdf = import_pymupdf()
     document = pymupdf.open()
     pages = [_page_texts(number) for number in range(1, len(TOPICS) + 1)]
     for known in pages:

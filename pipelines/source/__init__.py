@@ -13,6 +13,7 @@ from pipelines.source.files import Files, is_glob
 from pipelines.source.folders import Folder
 from pipelines.source.manifest import SUFFIXES as JSONL_SUFFIXES
 from pipelines.source.manifest import JsonlManifest
+from pipelines.source.pages import Pages
 from pipelines.source.split import Source, Split
 from pipelines.source.tables import DatasetsDir, ParquetManifest
 from pipelines.source.tars import SUFFIXES as TAR_SUFFIXES
@@ -23,6 +24,7 @@ FORMATS: dict[str, type] = {
     "parquet": ParquetManifest,
     "coco": CocoAnnotations,
     "folder": Folder,
+    "pages": Pages,
     "webdataset": WebDatasetTar,
     "datasets": DatasetsDir,
 }
@@ -32,6 +34,7 @@ __all__ = [
     "DatasetsDir",
     "Folder",
     "JsonlManifest",
+    "Pages",
     "ParquetManifest",
     "Source",
     "Split",

@@ -1,4 +1,4 @@
-"""COCO annotation files: a row an image, with its captions and its boxes."""
+"""COCO annotation files: a row an image, with its captions and its boxes (those of `instances` and of `person_keypoints` alike)."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ def _of_images(annotations: list[dict[str, Any]], categories: dict[str, str]) ->
         if "caption" in note:
             lists["captions"].append(note["caption"])
         if "bbox" in note:
-            lists["boxes"].append({"bbox": note["bbox"], "category": categories.get(str(note.get("category_id")), "")})
+            crowd = {"iscrowd": 1} if note.get("iscrowd") else {}  # a region of many objects, not told apart
+            lists["boxes"].append({"bbox": note["bbox"], "category": categories.get(str(note.get("category_id")), ""), **crowd})
     return found
 
 

@@ -24,6 +24,7 @@ SUFFIXES = {  # what a file is, by its ending
     "deck": (".pptx", ".ppt", ".pptm", ".ppsx", ".potx"),
     "table": (".csv", ".tsv"),
     "spec": (".vl.json", ".vg.json"),
+    "mermaid": (".mmd", ".mermaid"),
 }
 FIELDS = {  # columns that name a file of each kind
     "audio": ("audio_filepath", "audio", "audio_path"),
@@ -73,7 +74,7 @@ def named_files(fields: Mapping[str, object]) -> dict[str, str]:
     listed = fields["image"] if isinstance(fields.get("image"), list) else fields.get("images")  # LLaVA names several in `image`
     paths = [path for path in map(_path_of, listed) if path] if isinstance(listed, list) else []
     if not paths and "image" not in found:
-        paths = [path for path in _named_in_messages(fields) if path]
+        paths = [path for path in (*_named_in_messages(fields), *_named_in_info(fields)) if path]
     if paths and found.get("image", paths[0]) != paths[0]:
         paths.insert(0, found["image"])
     return found | {numbered_name("image", number): path for number, path in enumerate(paths)}
@@ -91,6 +92,14 @@ def _named_in_messages(fields: Mapping[str, object]) -> Iterator[str]:
             value = value.get("url", value.get("path")) if isinstance(value, Mapping) else value
             if isinstance(value, str) and not value.startswith("data:"):
                 yield value.removeprefix("file://")
+
+
+def _named_in_info(fields: Mapping[str, object]) -> Iterator[str]:
+    """Paths of the images of an interleaved row as MMC4 writes it."""
+    listed = fields.get("image_info")
+    for info in listed if isinstance(listed, list) else ():
+        if isinstance(info, Mapping):
+            yield _path_of(info.get("image_name"))
 
 
 def _path_of(value: object) -> str:

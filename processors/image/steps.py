@@ -34,7 +34,7 @@ TOO_SMALL = Reason("too_small", "A side of an image is shorter than asked for")
 PRETRAINING_MAX_SIDE_PX = 1344  # images are capped to 1344 x 1344 in vision pre-training (arXiv 2503.01743)
 
 R = TypeVar("R", Conversation, Preference)
-_decode_image = once(decode_image)  # the questions about one image share its bytes
+decode_once = once(decode_image)  # the questions about one image share its bytes
 _make_canvas = once(make_canvas)
 
 
@@ -68,7 +68,7 @@ class DecodeImage:
             if image.source is None or image.pixels is not None:
                 decoded.append(None)
                 return image
-            done = _decode_image(image.source, max_pixels=self.max_pixels)
+            done = decode_once(image.source, max_pixels=self.max_pixels)
             decoded.append(done)
             return replace(image, pixels=done.pixels, source=image.source if self.keep_source else None)
 

@@ -7,14 +7,36 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from processors.chart.programs import execute as execute_table
+from processors.deck.programs import execute as execute_slides
+from processors.grid.graph_programs import execute as execute_graph
+from processors.grid.programs import execute as execute_grid
+from processors.page.task import execute as execute_page
+from processors.video.programs import execute as execute_frames
 from processors.vision.asked import PROGRAMS, TRUTH
+from processors.vision.box_programs import execute_boxes
+from processors.vision.fields import execute_fields
+from processors.vision.multi_image import execute_change, execute_images
+from processors.vision.ocr_questions import execute_lines
 from schemas.outcome import Reason, Reject
 from schemas.records import Conversation, learned_texts
 
 ANSWER_DIFFERS = Reason("answer_differs", "The answer is not what its program computes from the truth of the record")
 
 Execute = Callable[[Any, Mapping[str, Any]], str]
-EXECUTE: dict[str, Execute] = {}  # by kind of truth: (truth of that kind, program) -> answer
+EXECUTE: dict[str, Execute] = {
+    "table": execute_table,
+    "grid": execute_grid,
+    "graph": execute_graph,
+    "boxes": execute_boxes,
+    "lines": execute_lines,
+    "fields": execute_fields,
+    "images": execute_images,
+    "change": execute_change,
+    "frames": execute_frames,
+    "page": execute_page,
+    "slides": execute_slides,
+}  # by kind of truth: (truth of that kind, program) -> answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from processors.mupdf import import_pymupdf
 from processors.vision.lines import is_right_to_left
 from schemas.outcome import Reason, Refused
 
@@ -106,8 +107,7 @@ def _inked(page: Any, glyphs: list[tuple[int, float]], text: str) -> Inked:
 
 
 def _set_line(text: str, size_px: int, lettering: Lettering, width_px: int) -> Any:
-    import pymupdf
-
+    pymupdf = import_pymupdf()
     weight, slant = "bold" if lettering.is_bold else "normal", "italic" if lettering.is_italic else "normal"
     way = "rtl" if is_right_to_left(text) else "ltr"
     style = f"margin:0;white-space:nowrap;font-size:{size_px}px;font-family:{lettering.face};font-weight:{weight};font-style:{slant}"
@@ -123,10 +123,9 @@ def _set_line(text: str, size_px: int, lettering: Lettering, width_px: int) -> A
 def _faces() -> tuple[str, Any]:
     """The style sheet that names matplotlib's faces, and the archive with their files."""
     import matplotlib
-    import pymupdf
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    archive = pymupdf.Archive()
+    archive = import_pymupdf().Archive()
     for file in FILES.values():
         if file:
             archive.add((folder / file).read_bytes(), file)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -20,22 +21,20 @@ ROOT = Path(__file__).parents[2]
 runner = CliRunner()
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("run")
-    result = runner.invoke(app, ["demo", "--out", str(out / "demo"), "--workers", "0"])
+def test_a_second_demo_builds_nothing_and_says_so(demo: dict[str, Any], run_folder: Path) -> None:
+    result = runner.invoke(app, ["demo", "--out", str(run_folder / "demo"), "--workers", "0"])
     assert result.exit_code == 0, result.output
     assert "all verified" in result.output
-    return out
+    assert f"already built: {', '.join(CORPORA)}" in result.output
 
 
-def test_the_readme_commands_work(demo: Path) -> None:
+def test_the_readme_commands_work(demo: dict[str, Any], run_folder: Path) -> None:
     readme = (ROOT / "README.md").read_text()
     commands = [line for line in readme.splitlines() if line.startswith((".venv/bin/corpusmill", ".venv/bin/python"))]
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command in commands:
         command = command.replace(".venv/bin", str(Path(sys.executable).parent))
-        done = subprocess.run(command.replace("demo/", f"{demo}/demo/"), shell=True, cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(command.replace("demo/", f"{run_folder}/demo/"), shell=True, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, (command, done.stderr)
         assert done.stdout
 
@@ -45,9 +44,9 @@ def test_the_readme_table_is_true() -> None:
     assert {name: (stage, inputs) for name, stage, inputs in rows} == {name: (kind.stage, kind.inputs) for name, kind in CORPORA.items()}
 
 
-def test_build_with_a_build_file(demo: Path, tmp_path: Path) -> None:
+def test_build_with_a_build_file(sample: Path, tmp_path: Path) -> None:
     file = tmp_path / "build.toml"
-    file.write_text(f'out = "made"\n[execution]\nworkers = 0\n[corpora.asr]\nsource = "{demo}/demo/sample/speech/manifest.jsonl"\n')
+    file.write_text(f'out = "made"\n[execution]\nworkers = 0\n[corpora.asr]\nsource = "{sample}/speech/manifest.jsonl"\n')
     result = runner.invoke(app, ["build", str(file), "--set", "asr.max_s=3", "--json"])
     assert result.exit_code == 0, result.output
     row = json.loads(result.stdout)[0]
@@ -97,16 +96,16 @@ def test_a_summary_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> No
     ]
 
 
-def test_inspect_by_key_finds_rows_and_refusals(demo: Path) -> None:
-    corpus = str(demo / "demo/corpora/image_text")
+def test_inspect_by_key_finds_rows_and_refusals(demo: dict[str, Any]) -> None:
+    corpus = demo["image_text"]["path"]
     refused = json.loads(runner.invoke(app, ["inspect", corpus, "--rejects", "--limit", "1", "--json"]).stdout)
     shown = runner.invoke(app, ["inspect", corpus, "--key", refused["key"]])
     assert refused["reason"] in shown.output
     assert runner.invoke(app, ["inspect", corpus, "--key", "nobody"]).exit_code == 1
-    assert runner.invoke(app, ["inspect", str(demo)]).exit_code == 1
+    assert runner.invoke(app, ["inspect", str(Path(corpus).parent)]).exit_code == 1
 
 
-def test_verify_says_what_is_wrong(demo: Path, tmp_path: Path) -> None:
+def test_verify_says_what_is_wrong(tmp_path: Path) -> None:
     result = runner.invoke(app, ["verify", str(tmp_path)])
     assert result.exit_code == 1
     assert "has no recipe.json" in result.output

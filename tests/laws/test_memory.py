@@ -15,6 +15,7 @@ from PIL import Image
 from pipelines.build import Execution, build
 from pipelines.corpora.asr import asr
 from pipelines.corpora.image_text import image_text
+from pipelines.image_groups import Pretraining
 from pipelines.source import open_source
 from pipelines.verify import verify
 
@@ -23,6 +24,7 @@ BUILD = """
 import sys
 from pathlib import Path
 from pipelines.build import Execution, build
+from pipelines.image_groups import Pretraining
 from pipelines.corpora.asr import asr
 from pipelines.source import open_source
 from tests.peak import peak_kib
@@ -62,7 +64,9 @@ def test_a_30_minute_clip_passes(tmp_path: Path) -> None:
 def test_a_36_crop_picture_passes(tmp_path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (2_688, 2_688, 3), dtype=np.uint8)).save(tmp_path / "large.jpg")
     (tmp_path / "m.jsonl").write_text('{"image": "large.jpg", "caption": "noise"}')
-    recipe = image_text(open_source(str(tmp_path / "m.jsonl")), max_side_px=10_000, max_crops=36)[0].make(None)
+    recipe = image_text(open_source(str(tmp_path / "m.jsonl")), images=Pretraining(max_side_px=10_000, max_crops=36), duplicates="keep")[
+        0
+    ].make(None)
     result = build(recipe, tmp_path / "out", Execution(workers=0))
     assert result.totals["sums"]["image.num_crops"] == 37
     assert result.totals["sums"]["contract.num_image_tokens"] == 9_585

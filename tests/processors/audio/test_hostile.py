@@ -155,7 +155,9 @@ def test_a_mislabelled_mp3_is_the_same_sound(plain: np.ndarray) -> None:
     assert len(found) == pytest.approx(len(plain), abs=20)  # an mp3 is padded by its encoder
 
 
-@pytest.mark.parametrize("form", ["ffconcat version 1.0\nfile '{}'\n", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{}\n#EXT-X-ENDLIST\n"])
+@pytest.mark.parametrize(
+    "form", ["ffconcat version 1.0\nfile '{}'\n", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{}\n#EXT-X-ENDLIST\n"]
+)
 def test_a_playlist_opens_no_other_file(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "secret.wav").write_bytes(written(sine(0.5)))
     monkeypatch.chdir(tmp_path)
