@@ -20,7 +20,7 @@ from pipelines.corpora import CORPORA
 from pipelines.feed import ConservationError, DeclarationError
 from pipelines.recipe import PlanError
 from pipelines.show import engines_table, progress_for, show_record, summary_lines, summary_row, summary_table
-from pipelines.stage import Stage, stage_folder
+from pipelines.stage import Stage, earlier_stages, stage_folder
 from processors.speech.engines import EngineMissing
 from schemas.arrow import SchemaError
 from schemas.corpus import Corpus, CorpusError
@@ -199,7 +199,8 @@ def inspect(
                     if shown >= limit:
                         return
         if rejects or reason or failure or key:
-            for row in corpus.rejects():
+            parts = (*(Corpus(stage) for stage in earlier_stages(path)), corpus)
+            for row in itertools.chain.from_iterable(part.rejects() for part in parts):
                 if all(wanted in (None, row[name]) for name, wanted in (("key", key), ("reason", reason), ("failure", failure))):
                     place = f"{row['source']} {row['locator']}"
                     print(

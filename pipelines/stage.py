@@ -24,6 +24,12 @@ def only(recipe: Recipe) -> tuple[Stage, ...]:
     return (Stage(recipe.name, lambda _: recipe),)
 
 
+def earlier_stages(corpus: Path) -> list[Path]:
+    """The finished stages before a corpus, which hold what they refused, in order of name."""
+    corpus = corpus.resolve()
+    return sorted(folder for folder in (corpus.parent / STAGES).glob(f"{corpus.name}.*") if (folder / "corpus.json").is_file())
+
+
 def stage_folder(out: Path, name: str, is_last: bool) -> Path:
     """Where a stage's corpus directory is put."""
     return out if is_last else out / STAGES

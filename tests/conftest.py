@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from pipelines.__main__ import app
 from pipelines.sample import make_sample
+from tests.canvases import noted
 
 REALDATA = Path(os.environ.get("CORPUSMILL_REALDATA", Path(__file__).parents[1] / ".." / "shared" / "data")).resolve()
 
@@ -40,8 +41,10 @@ def demo(run_folder: Path, sample: Path) -> dict[str, dict[str, Any]]:
     rows = run_folder / "demo.json"
     with FileLock(run_folder / "demo.lock"):
         if not rows.exists():
-            done = CliRunner().invoke(app, ["demo", "--out", str(run_folder / "demo"), "--workers", "0", "--json"])
+            with noted() as canvases:
+                done = CliRunner().invoke(app, ["demo", "--out", str(run_folder / "demo"), "--workers", "0", "--json"])
             assert done.exit_code == 0, done.output
+            (run_folder / "canvases.json").write_text(json.dumps(sorted(canvases)))
             rows.write_text(done.stdout)
     return {row["corpus"]: row for row in json.loads(rows.read_text())}
 

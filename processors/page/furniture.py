@@ -55,7 +55,7 @@ class Furniture:
 
 def edge_rows(layer: TextLayer) -> list[EdgeRow]:
     """The rows of a page that may repeat on others."""
-    return [EdgeRow(_pattern(row), _y(row, layer)) for rows in _edges(layer, ZONE) for row in rows]
+    return [EdgeRow(_pattern(row), _y(row, layer)) for rows in _edges(_bands(layer), layer.height) for row in rows]
 
 
 def find_furniture(layer: TextLayer, near: Sequence[Sequence[EdgeRow]] = (), rulings: Sequence[Box] = ()) -> Furniture:
@@ -64,8 +64,10 @@ def find_furniture(layer: TextLayer, near: Sequence[Sequence[EdgeRow]] = (), rul
     numbers: list[str] = []
     body = _body_size(layer)
     there = {(row.text, row.y) for rows in near for row in rows}
-    for from_top, rows in zip((True, False), _edges(layer, ZONE), strict=True):
-        inward = [*rows, _next_row(layer, rows, from_top)]
+    bands = _bands(layer)
+    for from_top, rows in zip((True, False), _edges(bands, layer.height), strict=True):
+        inner_bands = (bands if from_top else bands[::-1])[len(rows) : len(rows) + 1]
+        inward = [*rows, *(inner_bands or [[]])]
         gaps = [_white(row, inner, from_top) if inner else 0.0 for row, inner in itertools.pairwise(inward)]
         for number, row in enumerate(rows):
             # rows that stand close share the white, or the ruled line, on their inner side
@@ -90,19 +92,15 @@ def _body_size(layer: TextLayer) -> float:
     return max(weights, key=lambda size: (weights[size], -size)) if weights else 10.0
 
 
-def _edges(layer: TextLayer, zone: float) -> tuple[list[list[Line]], list[list[Line]]]:
+def _edges(bands: Sequence[list[Line]], height: float) -> tuple[list[list[Line]], list[list[Line]]]:
     """(the first rows from the top inwards, the last rows from the foot inwards) that lie in the outer zones."""
-    bands = bands_of([line for line in layer.lines if not line.turned])
-    top = [band for band in bands[:ROWS] if max(line.base for line in band) < zone * layer.height]
-    foot = [band for band in bands[-ROWS:] if min(line.y0 for line in band) > (1 - zone) * layer.height]
+    top = [band for band in bands[:ROWS] if max(line.base for line in band) < ZONE * height]
+    foot = [band for band in bands[-ROWS:] if min(line.y0 for line in band) > (1 - ZONE) * height]
     return top, foot[::-1]
 
 
-def _next_row(layer: TextLayer, rows: Sequence[list[Line]], from_top: bool) -> list[Line]:
-    """The row inside the innermost of these."""
-    bands = bands_of([line for line in layer.lines if not line.turned])
-    bands = bands if from_top else bands[::-1]
-    return bands[len(rows)] if len(rows) < len(bands) else []
+def _bands(layer: TextLayer) -> list[list[Line]]:
+    return bands_of([line for line in layer.lines if not line.turned])
 
 
 def _white(row: Sequence[Line], inner: Sequence[Line], from_top: bool) -> float:

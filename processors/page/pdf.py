@@ -77,6 +77,10 @@ class _Page:
     width: float
     height: float
 
+    @functools.cached_property
+    def edges(self) -> list[EdgeRow]:
+        return edge_rows(self.layer)
+
 
 @dataclass
 class _File:
@@ -414,7 +418,7 @@ def _near(file: _File, number: int) -> list[list[EdgeRow]]:
     for other in range(max(0, number - NEAR_PAGES), min(file.num_pages, number + NEAR_PAGES + 1)):
         if other != number:
             with contextlib.suppress(Refused):
-                found.append(edge_rows(_parsed(file, other).layer))
+                found.append(_parsed(file, other).edges)
     return found
 
 

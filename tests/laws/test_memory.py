@@ -63,7 +63,7 @@ def test_a_30_minute_clip_passes(tmp_path: Path) -> None:
 
 def test_a_36_crop_picture_passes(tmp_path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (2_688, 2_688, 3), dtype=np.uint8)).save(tmp_path / "large.jpg")
-    (tmp_path / "m.jsonl").write_text('{"image": "large.jpg", "caption": "noise"}')
+    (tmp_path / "m.jsonl").write_text('{"image": "large.jpg", "caption": "grey noise in every corner"}')
     recipe = image_text(open_source(str(tmp_path / "m.jsonl")), images=Pretraining(max_side_px=10_000, max_crops=36), duplicates="keep")[
         0
     ].make(None)

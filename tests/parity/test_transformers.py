@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ def extractor() -> Any:
 
 @pytest.fixture(scope="module")
 def processor() -> Any:
-    pytest.importorskip("torchvision", reason="transformers' image processor needs torchvision's Python part")
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("transformers' image processor needs torchvision's Python part")
     return import_transformers().models.phi4_multimodal.Phi4MultimodalImageProcessorFast()
 
 
@@ -63,6 +66,21 @@ def test_features_of_real_clips(extractor: Any, realdata: Path) -> None:
         samples = decode_audio(file.read_bytes()).samples
         assert np.abs(log_mel(samples, hf_compat=True) - features(extractor, samples)).max() < 1e-5, file.name
     assert len(files) >= 30
+
+
+def their_tokens(processor: Any, width: int, height: int, max_crops: int) -> tuple[int, list[int]]:
+    """Tokens and [height, width] that transformers gives a picture of this size; what is on it does not matter."""
+    theirs = processor(Image.new("RGB", (width, height)), dynamic_hd=max_crops, return_tensors="pt")
+    return int(theirs["num_img_tokens"][0]), theirs["image_sizes"][0].tolist()
+
+
+def test_every_image_of_every_corpus_costs_what_transformers_says(processor: Any, demo: dict[str, Any], run_folder: Path) -> None:
+    """All canvases that the demonstration made, by size of picture and most crops."""
+    canvases = json.loads((run_folder / "canvases.json").read_text())
+    assert len(canvases) > 50
+    assert {made[2] for made in canvases} >= {16, 36}
+    for width, height, max_crops, num_tokens, *size in canvases:
+        assert their_tokens(processor, width, height, max_crops) == (num_tokens, size), (width, height, max_crops)
 
 
 def compare(processor: Any, pixels: np.ndarray, max_crops: int, tolerance: float) -> None:

@@ -59,7 +59,7 @@ def test_the_same_seed_gives_the_same_bytes(sample: Path, tmp_path: Path) -> Non
     assert second == first
     assert set(first["files"]) == files_of(tmp_path) - {LISTING}
     assert all(file_sha256(tmp_path / name) == sha256 for name, sha256 in first["files"].items())
-    assert {name.split("/")[0] for name in first["files"]} == {*SAMPLE_FAMILIES, "outside.wav"}
+    assert {name.split("/")[0] for name in first["files"]} == {*SAMPLE_FAMILIES, "deck_truth", "outside.wav"}
 
 
 def test_the_video_does_not_depend_on_what_memory_held(tmp_path: Path) -> None:
