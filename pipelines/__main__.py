@@ -21,7 +21,7 @@ from pipelines.feed import ConservationError, DeclarationError
 from pipelines.recipe import PlanError
 from pipelines.show import engines_table, progress_for, show_record, summary_lines, summary_row, summary_table
 from pipelines.stage import Stage, earlier_stages, stage_folder
-from processors.speech.engines import EngineMissing
+from processors.engine import EngineMissing
 from schemas.arrow import SchemaError
 from schemas.corpus import Corpus, CorpusError
 

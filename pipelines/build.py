@@ -41,6 +41,11 @@ LIBRARIES = (
     "trafilatura",
     "jiwer",
     "num2words",
+    "pymupdf",
+    "python-pptx",
+    "matplotlib",
+    "vl-convert-python",
+    "lxml",
     "text2num",
     "whisper-normalizer",
 )

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 
 from processors.deck.package import DECK_REASONS, check_deck
 from processors.dialogue import text_field
-from processors.speech.engines import EngineMissing
+from processors.engine import EngineMissing
 from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason, Refused, Reject

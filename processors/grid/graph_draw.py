@@ -81,7 +81,7 @@ def draw_graph(graph: Graph, style: GraphStyle, max_side_px: int = MAX_SIDE_PX) 
     Letters shrink, down to MIN_SIZE_PX, and gaps grow, until the picture fits and every edge's label stands clearly at its edge.
 
     Shapes: (H, W, 3) uint8; as many boxes as nodes, in their order.
-    Raises: DotMissing; Refused with one of GRAPH_DRAW_REASONS.
+    Raises: EngineMissing; Refused with one of GRAPH_DRAW_REASONS.
     """
     size_px, fits = style.size_px, False
     while True:

@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from processors.engine import EngineMissing
 from processors.grid.graph import Graph
 from processors.guard import TOO_COSTLY
 from schemas.outcome import Refused
@@ -27,15 +28,11 @@ SAMPLE_PX = 6.0
 Point = tuple[float, float]
 
 
-class DotMissing(RuntimeError):
-    """Graphviz is not installed."""
-
-
 @functools.cache
 def dot_version() -> str:
-    """The version of the installed program. Raises: DotMissing."""
+    """The version of the installed program. Raises: EngineMissing."""
     if shutil.which("dot") is None:
-        raise DotMissing("dot, which lays diagrams out, is not on PATH; install it: apt-get install -y graphviz")
+        raise EngineMissing("dot, which lays diagrams out, is not on PATH; install it: apt-get install -y graphviz")
     told = subprocess.run(["dot", "-V"], capture_output=True, text=True, check=False).stderr
     found = re.search(r"version (\S+)", told)
     return found[1] if found else "of unknown version"
@@ -95,7 +92,7 @@ def _outside(point: Point, middle: Point, width: float, height: float) -> float:
 def lay_out(graph: Graph, sizes: Sequence[Point], label_sizes: Sequence[Point], gap_px: float, splines: str = "true") -> Layout:
     """The layout of nodes of these sizes (width, height, in pixels) and labels of edges of these sizes, (0, 0) for none.
 
-    Raises: DotMissing; Refused with TOO_COSTLY.
+    Raises: EngineMissing; Refused with TOO_COSTLY.
     """
     dot_version()
     settings = f"rankdir={graph.direction} nodesep={gap_px / POINTS:.4f} ranksep={1.3 * gap_px / POINTS:.4f} splines={splines}"

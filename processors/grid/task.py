@@ -224,7 +224,7 @@ class DiagramTask:
     """A row with a graph becomes a picture of it with questions, the whole graph as text, or both.
 
     `layout` is the version of Graphviz, which decides where nodes stand: a machine with another one does not take part.
-    Raises: DotMissing when it is made where Graphviz is not installed.
+    Raises: EngineMissing when it is made where Graphviz is not installed.
     """
 
     seed: int = 0

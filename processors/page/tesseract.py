@@ -21,8 +21,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from processors.engine import EngineMissing
 from processors.page.ocr_engines import Recognised, Scan
-from processors.speech.engines import EngineMissing
 
 ORIENT_AND_READ, READ = "1", "3"  # page segmentation, with and without detection of orientation
 SURE = 0.75  # a page read with less is read again in the other three directions: orientation is not found from a few words

@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 import numpy as np
 import soundfile
 
-from processors.speech.engines import EngineMissing, Refusal, Speech, Utterance
+from processors.engine import EngineMissing
+from processors.speech.engines import Refusal, Speech, Utterance
 from processors.speech.model_files import INSTALL_SPEECH, content_digest, existing
 from processors.torch_audio import import_torchaudio
 from schemas.identity import digest

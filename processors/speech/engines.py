@@ -18,10 +18,6 @@ import numpy as np
 from schemas.outcome import Reason
 
 
-class EngineMissing(RuntimeError):
-    """A program, package or model that an engine needs is not there; the message gives the command that installs it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Voice:
     """How something is spoken. `name` is the engine's own name of a voice or speaker; `rate` 1.0 is its usual pace.

@@ -25,7 +25,8 @@ from typing import ClassVar
 import numpy as np
 import soundfile
 
-from processors.speech.engines import EngineMissing, Refusal, Speech, Utterance
+from processors.engine import EngineMissing
+from processors.speech.engines import Refusal, Speech, Utterance
 
 ACCENTS = {
     "en": ("en-us", "en"),

@@ -21,7 +21,8 @@ from typing import ClassVar
 import numpy as np
 import soundfile
 
-from processors.speech.engines import EngineMissing, Refusal, Speech, Utterance
+from processors.engine import EngineMissing
+from processors.speech.engines import Refusal, Speech, Utterance
 
 VOICES = ("awb", "kal16", "rms", "slt")
 MAX_WORD = 200  # characters; the time for a word grows faster than its square, 20,000 take minutes

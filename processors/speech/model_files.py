@@ -9,7 +9,7 @@ import functools
 import hashlib
 from pathlib import Path
 
-from processors.speech.engines import EngineMissing
+from processors.engine import EngineMissing
 from schemas.identity import digest
 
 INSTALL_SPEECH = "pip install 'corpusmill[speech]'"

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from processors.speech.engines import Clip, EngineMissing, Heard, Word
+from processors.engine import EngineMissing
+from processors.speech.engines import Clip, Heard, Word
 from processors.speech.model_files import INSTALL_SPEECH, content_digest, existing
 from schemas.parts import SAMPLE_RATE_HZ
 

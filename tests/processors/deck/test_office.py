@@ -18,7 +18,7 @@ from processors.deck.office import (
 )
 from processors.deck.package import UNREADABLE_DECK
 from processors.deck.task import OpenDeck, SlidesTask
-from processors.speech.engines import EngineMissing
+from processors.engine import EngineMissing
 from schemas.outcome import Reject
 from schemas.records import Conversation, Origin, Row, images_of, learned_texts
 from tests.processors.deck.build import deck_of

@@ -8,10 +8,11 @@ import re
 import numpy as np
 import pytest
 
+from processors.engine import EngineMissing
 from processors.grid import graph_layout
 from processors.grid.graph import MAX_EDGES, MAX_NODES, SHAPES, Edge, Graph, Node, read_graph
 from processors.grid.graph_draw import GraphStyle, draw_graph, graph_style
-from processors.grid.graph_layout import DotMissing, Layout, Route, lay_out
+from processors.grid.graph_layout import Layout, Route, lay_out
 from processors.grid.mermaid import read_mermaid
 from schemas.identity import keyed_rng
 from schemas.outcome import Refused
@@ -148,7 +149,7 @@ def test_a_machine_without_dot_is_told_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", str(tmp_path))
     graph_layout.dot_version.cache_clear()
     try:
-        with pytest.raises(DotMissing, match="apt-get install -y graphviz"):
+        with pytest.raises(EngineMissing, match="apt-get install -y graphviz"):
             graph_layout.dot_version()
     finally:
         graph_layout.dot_version.cache_clear()

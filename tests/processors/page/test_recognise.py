@@ -15,13 +15,13 @@ from pipelines.build import Execution, build
 from pipelines.corpora.ocr_pdf import ocr_pdf
 from pipelines.source.folders import Folder
 from pipelines.verify import verify
+from processors.engine import EngineMissing
 from processors.mupdf import import_pymupdf
 from processors.page import tesseract
 from processors.page.ocr_engines import Recognised, Scan
 from processors.page.recognise import RecognisePage
 from processors.page.steps import ReadPage
 from processors.page.tesseract import Tesseract, read_table
-from processors.speech.engines import EngineMissing
 from schemas.outcome import Reject
 from schemas.records import Row
 from tests.processors.page.making import pages_of, pdf

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from processors.engine import EngineMissing
 from processors.speech.catalogue import make_asr, make_tts
 from processors.speech.coqui import Coqui
-from processors.speech.engines import EngineMissing
 from processors.speech.espeak import Espeak
 from processors.speech.flite import Flite
 from processors.speech.sphinx import Sphinx

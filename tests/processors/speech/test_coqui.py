@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from processors.engine import EngineMissing
 from processors.speech.coqui import MAX_SENTENCE, Coqui, coqui
-from processors.speech.engines import EngineMissing, Refusal, Speech, Utterance, Voice
+from processors.speech.engines import Refusal, Speech, Utterance, Voice
 from processors.speech.speak import Reference, VoicePool
 from schemas.identity import digest
 from tests.processors.speech.conftest import fresh

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import processors.speech.espeak as module
-from processors.speech.engines import EngineMissing, Refusal, Speech, Utterance, Voice
+from processors.engine import EngineMissing
+from processors.speech.engines import Refusal, Speech, Utterance, Voice
 from processors.speech.espeak import ALL_VOICES, MAX_CHARACTERS, VOICES, Espeak
 from schemas.identity import digest
 from tests.processors.speech.conftest import fresh

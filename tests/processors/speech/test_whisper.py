@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from processors.speech.engines import Clip, EngineMissing, Heard
+from processors.engine import EngineMissing
+from processors.speech.engines import Clip, Heard
 from processors.speech.whisper import MIN_SAMPLES, whisper
 from tests.processors.speech.conftest import fresh
 from tests.processors.speech.small_models import buzz
