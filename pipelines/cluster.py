@@ -170,8 +170,10 @@ def pool_size(step: Step, workers: int) -> int:
 
 
 def resources_of(step: Step) -> dict[str, float]:
-    """What an actor of an opener takes, as Ray names it: one CPU unless its processor says otherwise."""
-    return getattr(step.processor, "resources", {"num_cpus": 1})
+    """What an actor of an opener takes, as Ray names it: one CPU, unless its processor, or the engine that this opens, says otherwise."""
+    processor = step.processor
+    holders: tuple[Any, ...] = (processor, getattr(processor, "engine", None), getattr(getattr(processor, "pool", None), "engine", None))
+    return next((holder.resources for holder in holders if hasattr(holder, "resources")), {"num_cpus": 1})
 
 
 def needs(openers: list[Step], workers: int) -> dict[str, float]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
+import gc
 import importlib
 import json
 import os
@@ -32,8 +34,11 @@ POLL_S = 0.05
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LENGTH = struct.Struct("<Q")
+PIPE_BYTES = 1 << 20  # the most that Linux gives without rights: pixels pass in few turns
+# glibc gives blocks of the size of a picture back to the system at once, and each new one is cleared page by page
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 
-Answer = tuple[dict[str, Any], list[bytes]]
+Answer = tuple[dict[str, Any], Sequence[bytes | memoryview]]
 Function = Callable[[dict[str, Any], list[bytes]], Answer]
 
 
@@ -46,7 +51,9 @@ class Limits:
     idle_s: float = 600.0
 
 
-def guarded(function: Function, request: Mapping[str, Any], blobs: Sequence[bytes] = (), limits: Limits = Limits()) -> Answer:
+def guarded(
+    function: Function, request: Mapping[str, Any], blobs: Sequence[bytes] = (), limits: Limits = Limits()
+) -> tuple[dict[str, Any], list[bytes]]:
     """What the function answers, computed in the child of its module. Blobs that are the objects of the call before are not sent again.
 
     Raises:
@@ -74,13 +81,16 @@ class _Child:
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
         command = [sys.executable, "-m", "processors.guard", self.module, str(theirs_in), str(theirs_out)]
+        for pipe in (theirs_in, ours_in):
+            with contextlib.suppress(PermissionError):  # beyond what the user may have in all pipes together
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         paths = os.pathsep.join(path for path in sys.path if path)
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=(theirs_in, theirs_out),
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**KEEP_MEMORY, **os.environ, "PYTHONPATH": paths},
         )
         os.close(theirs_in)
         os.close(theirs_out)
@@ -92,7 +102,7 @@ class _Child:
     def is_alive(self) -> bool:
         return self.process.poll() is None
 
-    def call(self, name: str, request: Mapping[str, Any], blobs: list[bytes], limits: Limits) -> Answer:
+    def call(self, name: str, request: Mapping[str, Any], blobs: list[bytes], limits: Limits) -> tuple[dict[str, Any], list[bytes]]:
         again = bool(blobs) and len(blobs) == len(self.sent) and all(new is old for new, old in zip(blobs, self.sent, strict=True))
         self.sent = blobs
         try:
@@ -153,8 +163,8 @@ def _usage(pid: int) -> tuple[float, int]:
     return (int(times[11]) + int(times[12])) / TICKS_PER_S, resident
 
 
-def _send(pipe: BinaryIO, head: Mapping[str, Any], blobs: Sequence[bytes]) -> None:
-    encoded = json.dumps({"head": head, "sizes": [len(blob) for blob in blobs]}).encode()
+def _send(pipe: BinaryIO, head: Mapping[str, Any], blobs: Sequence[bytes | memoryview]) -> None:
+    encoded = json.dumps({"head": head, "sizes": [memoryview(blob).nbytes for blob in blobs]}).encode()
     pipe.write(LENGTH.pack(len(encoded)) + encoded)
     for blob in blobs:
         pipe.write(blob)
@@ -177,6 +187,8 @@ def _exactly(pipe: BinaryIO, size: int) -> bytes:
 def _serve(module: str, requests: BinaryIO, answers: BinaryIO) -> None:
     """The child: answers calls until the parent is gone."""
     functions = importlib.import_module(module)
+    gc.freeze()  # what is there now stays
+    gc.set_threshold(50_000)  # a page has some thousand objects, which go without the collector
     _send(answers, {"ready": True}, [])
     blobs: list[bytes] = []
     while True:

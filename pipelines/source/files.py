@@ -164,6 +164,17 @@ class Files:
         """As `content_id`, of three places of 4 KiB only: for folders of a million small files."""
         return self._sample(path, 3 * SAMPLE_BYTES, SAMPLE_BYTES, 2)
 
+    def glance(self, path: str) -> tuple[str, int]:
+        """(content id, size); fixed ones for what may not or cannot be read: it is refused when its row is read."""
+        try:
+            if self.is_local:
+                self.resolve_local(path)
+            return self.glance_id(path), self.size(path)
+        except NETWORK_ERRORS:
+            raise
+        except (OSError, Refused):
+            return "unreadable", 0
+
     def _sample(self, path: str, whole_bytes: int, edge_bytes: int, num_samples: int) -> str:
         size = self.size(path)
         with self.open(path) as handle:

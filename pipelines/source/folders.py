@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from pipelines.source.files import MAX_FILE_BYTES, NETWORK_ERRORS, Files, numbered
+from pipelines.source.files import MAX_FILE_BYTES, Files, numbered
 from pipelines.source.media import MEDIA, ROW_REASONS, blob_name, give_row
 from pipelines.source.split import BAD_JSON, NOT_UTF8, ROWS_PER_SPLIT, Split, check_positive, make_reject, make_split
 from schemas.identity import digest
@@ -52,7 +52,7 @@ class Folder:
             contents, size = [], 0
             for path in paths[start:stop]:
                 for name in (path, *tellers.get(path, {}).values()):
-                    content, num_bytes = _glance(files, name)
+                    content, num_bytes = files.glance(name)
                     contents.append(content)
                     size += num_bytes
             revision = digest(*paths[start:stop])[:16] + digest(*contents)[:16]
@@ -131,15 +131,3 @@ def _listing(root: str, suffixes: tuple[str, ...], beside: tuple[str, ...]) -> t
             tellers[path] = found
     rows = (path for path in everything if path not in told and posixpath.basename(posixpath.dirname(path)) not in beside)
     return tuple(path for path in rows if not suffixes or path.lower().endswith(suffixes)), tellers
-
-
-def _glance(files: Files, path: str) -> tuple[str, int]:
-    """(content id, size); fixed ones for what may not or cannot be read: it is refused when its row is read."""
-    try:
-        if files.is_local:
-            files.resolve_local(path)
-        return files.glance_id(path), files.size(path)
-    except NETWORK_ERRORS:
-        raise
-    except (OSError, Refused):
-        return "unreadable", 0

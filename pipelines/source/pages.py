@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from pipelines.source.files import MAX_FILE_BYTES, NETWORK_ERRORS, Files, numbered
+from pipelines.source.files import MAX_FILE_BYTES, Files, numbered
 from pipelines.source.media import ROW_REASONS, give_row, numbered_name
 from pipelines.source.split import Split, check_positive, make_reject, make_split
 from processors.guard import TOO_COSTLY
@@ -58,7 +58,7 @@ class Pages:
         paths = _listing(self.root, self.path)
         found = []
         for start, stop in numbered(paths, self.rows_per_split):
-            known = [_glance(files, path) for path in paths[start:stop]]
+            known = [files.glance(path) for path in paths[start:stop]]
             revision = digest(*paths[start:stop])[:16] + digest(*(content for content, _ in known))[:16]
             found.append(make_split(paths[start], revision, start, stop, stop - start, sum(size for _, size in known), start))
         return found
@@ -156,15 +156,3 @@ def read_data(address: str) -> bytes | None:
         return base64.b64decode(b"".join(body.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
-
-
-def _glance(files: Files, path: str) -> tuple[str, int]:
-    """(content id, size); fixed ones for what may not or cannot be read: it is refused when its row is read."""
-    try:
-        if files.is_local:
-            files.resolve_local(path)
-        return files.glance_id(path), files.size(path)
-    except NETWORK_ERRORS:
-        raise
-    except (OSError, Refused):
-        return "unreadable", 0

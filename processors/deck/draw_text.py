@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import html
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,8 @@ RATIOS = {  # room that a face takes beside the one that is drawn in its place
 LEADING = 1.2  # of single spacing, in font sizes
 CSS = "body{margin:0} p{margin:0;white-space:pre-wrap}"
 TAB = "\u00a0" * 6
+LONG_WORD = re.compile(r"[!-~\u00a1-\u024f]{25,}")  # such as addresses: presentation programs break them where the box ends
+BREAK = "\u200b"
 TALL = 100_000.0  # room without an end
 SMALLEST_SHRINK, SHRINK_STEP = 0.3, 0.93
 SMALLEST_PT = 1.0
@@ -104,6 +107,7 @@ def run_html(run: Mapping[str, Any], scale: float) -> str:
     lines = ["underline"] * run["underline"] + ["line-through"] * run["strike"]
     said += [f"text-decoration:{' '.join(lines)}"] if lines else []
     said += [f"background-color:{run['highlight'][:7]}"] if run.get("highlight") else []
+    text = LONG_WORD.sub(lambda word: BREAK.join(word[0]), text)
     body = html.escape("".join(sign for sign in text if sign in "\t\n" or sign.isprintable() or sign.isspace() or ord(sign) > 0x7F))
     body = body.replace("\t", TAB).replace("\n", "<br/>")
     tag = "sup" if run["baseline"] > 0 else "sub" if run["baseline"] < 0 else ""

@@ -21,7 +21,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from processors.deck.package import DECK_REASONS, check_deck
 from processors.dialogue import text_field
@@ -117,10 +117,6 @@ class RenderDeck:
 
     def identity(self) -> str:
         return f"{self.renderer}; {EXPORT}; links cut"
-
-    @property
-    def resources(self) -> dict[str, Any]:
-        return {"num_cpus": 1}
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Callable[[list[DeckQuestion]], list[bytes]]]:

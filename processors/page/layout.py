@@ -47,11 +47,21 @@ class Layout:
 
 @dataclass
 class _Group:
+    """Bands that follow one another. `box` is that of all, `bottom` what the last of them reaches down to."""
+
     lines: list[list[Line]]  # by band
     free: list[Span]
+    box: Box
+    bottom: float
 
     def all(self) -> list[Line]:
         return [line for band in self.lines for line in band]
+
+    def add(self, band: list[Line], box: Box, free: list[Span]) -> None:
+        self.lines.append(band)
+        self.free = free
+        self.box = min(self.box[0], box[0]), min(self.box[1], box[1]), max(self.box[2], box[2]), max(self.box[3], box[3])
+        self.bottom = box[3]
 
 
 def lay_out(lines: Sequence[Line], rulings: Sequence[Box] = (), is_rtl: bool = False) -> Layout:
@@ -65,7 +75,10 @@ def lay_out(lines: Sequence[Line], rulings: Sequence[Box] = (), is_rtl: bool = F
 
 
 def _box(lines: Sequence[Line]) -> Box:
-    return min(line.x0 for line in lines), min(line.y0 for line in lines), max(line.x1 for line in lines), max(line.y1 for line in lines)
+    if len(lines) == 1:
+        line = lines[0]
+        return line.x0, line.y0, line.x1, line.y1
+    return min([line.x0 for line in lines]), min([line.y0 for line in lines]), max([line.x1 for line in lines]), max([line.y1 for line in lines])
 
 
 def bands_of(lines: Sequence[Line]) -> list[list[Line]]:
@@ -117,26 +130,27 @@ def _groups(bands: Sequence[list[Line]], em: float) -> list[_Group]:
     groups: list[_Group] = []
     for band in bands:
         free = [strip for strip in _free(band) if strip[1] - strip[0] >= GUTTER * em]
-        if groups and _joins(groups[-1], band, free, em):
-            groups[-1].free = _both(groups[-1].free, free, GUTTER * em)
-            groups[-1].lines.append(band)
+        box = _box(band)
+        common = _both(groups[-1].free, free, GUTTER * em) if groups else []
+        if groups and _joins(groups[-1], box, free, common, em):
+            groups[-1].add(band, box, common)
         else:
-            groups.append(_Group([band], free))
+            groups.append(_Group([band], free, box, box[3]))
     return groups
 
 
-def _joins(group: _Group, band: list[Line], free: list[Span], em: float) -> bool:
-    old = _inner(group.free)
-    common = _inner(_both(group.free, free, GUTTER * em))
-    white = min(line.y0 for line in band) - max(line.y1 for line in group.lines[-1])
+def _joins(group: _Group, band: Box, free: list[Span], common: list[Span], em: float) -> bool:
+    """Whether a band, with its box and white strips, goes on with a group; `common` are the strips that both have."""
+    old, shared = _inner(group.free), _inner(common)
+    white = band[1] - group.bottom
     if not old:
         inner = _inner(free)
         if inner:  # columns or a table begin: what stands above is of the first column where none of their strips is lost to it
-            return white <= APART * em and len(common) == len(inner)
-        return not _begins_beside(group, band) and (not common or len(group.lines) == 1 or _is_beside(group, band))
-    if len(group.lines) > 1 and (white > APART * em or (white > FAR * em and len(common) < len(old))):
+            return white <= APART * em and len(shared) == len(inner)
+        return not _begins_beside(group, band) and (not shared or len(group.lines) == 1 or _is_beside(group, band))
+    if len(group.lines) > 1 and (white > APART * em or (white > FAR * em and len(shared) < len(old))):
         return False
-    return bool(common)
+    return bool(shared)
 
 
 def _merged(groups: list[_Group], em: float) -> list[_Group]:
@@ -148,8 +162,8 @@ def _merged(groups: list[_Group], em: float) -> list[_Group]:
             common = _both(above.free, group.free, GUTTER * em)
             gutters = _inner(common)
             if len(gutters) == len(_inner(group.free)) == len(_inner(above.free)) and _runs_down(above.all(), group.all(), gutters):
-                above.lines += group.lines
-                above.free = common
+                for band in group.lines:
+                    above.add(band, group.box, common)
                 continue
         done.append(group)
     return done
@@ -176,16 +190,16 @@ def _num_inversions(numbers: Sequence[int]) -> int:
     return sum(after < before for before, after in itertools.pairwise(numbers))
 
 
-def _begins_beside(group: _Group, band: list[Line]) -> bool:
+def _begins_beside(group: _Group, band: Box) -> bool:
     """Whether a lone piece below a wide one stands in its right part alone, not centred: the top of a column, and not more of the text above."""
-    x0, _, x1, _ = _box(group.all())
-    low, _, high, _ = _box(band)
+    x0, _, x1, _ = group.box
+    low, _, high, _ = band
     return low > x0 + 0.4 * (x1 - x0) and abs((low + high) - (x0 + x1)) > 0.1 * (x1 - x0)
 
 
-def _is_beside(group: _Group, band: list[Line]) -> bool:
+def _is_beside(group: _Group, band: Box) -> bool:
     """A lone piece that stands right of everything before it begins a column rather than going on with one."""
-    return not min(line.x0 for line in band) > max(line.x1 for line in group.all())
+    return not band[0] > group.box[2]
 
 
 def _arrange(lines: list[Line], em: float, rulings: Sequence[Box], is_rtl: bool, depth: int) -> tuple[list[Block], int]:

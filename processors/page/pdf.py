@@ -255,6 +255,20 @@ def scale_of(width: float, height: float, max_side_px: int, max_dpi: float) -> f
     return min(max_side_px / max(width, height), max_dpi / POINTS_PER_INCH)
 
 
+class _Samples:
+    """A pixmap as numpy takes it, without a copy; the array keeps this object, and so the pixmap, alive."""
+
+    def __init__(self, pixmap: Any) -> None:
+        self.pixmap = pixmap
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": "|u1",
+            "shape": (pixmap.height, pixmap.width, pixmap.n),
+            "strides": (pixmap.stride, pixmap.n, 1),
+            "data": (pixmap.samples_ptr, True),
+        }
+
+
 def _render(page: _Page, max_side_px: int, max_dpi: float, is_grey: bool = False) -> np.ndarray:
     """Shapes: (H, W, 3) uint8, or (H, W) where grey, as shown, rotation applied."""
     pymupdf = _pymupdf()
@@ -263,12 +277,11 @@ def _render(page: _Page, max_side_px: int, max_dpi: float, is_grey: bool = False
     matrix = pymupdf.Matrix(width / page.width, height / page.height)
     space = pymupdf.csGRAY if is_grey else pymupdf.csRGB
     pixmap = page.display.get_pixmap(matrix=matrix, colorspace=space, alpha=0)
-    flat = np.frombuffer(pixmap.samples, np.uint8).reshape(pixmap.height, pixmap.stride)  # a copy: a view dies with its pixmap
-    pixels = flat[:, : pixmap.width * pixmap.n].reshape(pixmap.height, pixmap.width, pixmap.n)[:height, :width]
+    pixels = np.asarray(_Samples(pixmap))[:height, :width]
     return pixels[:, :, 0] if is_grey else pixels
 
 
-def read_page(request: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+def read_page(request: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[memoryview]]:
     """Guarded. {page, max_side_px, max_objects, keep_furniture, max_unknown, ocr, ocr_layer} and the file -> what was read, and the pixels.
 
     Where the page has no text of its own and `ocr` is set, its text stays empty; without, it is refused.
@@ -306,7 +319,7 @@ def read_page(request: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, An
         }
     else:
         raise why
-    return answer, [np.ascontiguousarray(pixels).tobytes()]
+    return answer, [np.ascontiguousarray(pixels).data]
 
 
 def _why_not(
@@ -463,7 +476,7 @@ def _coverage(boxes: Sequence[Box], width: float, height: float, cells: int = 64
     return float(grid.mean())
 
 
-def scan_page(request: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+def scan_page(request: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[memoryview]]:
     """Guarded. {page, max_side_px, dpi, max_objects} and the file -> {width_px, height_px}, and the page in grey, as a recogniser likes it."""
     file = open_pdf(blobs[0], request["max_objects"])
     page = _parsed(file, request["page"])
@@ -471,4 +484,4 @@ def scan_page(request: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, An
         pixels = _render(page, request["max_side_px"], request["dpi"], is_grey=True)
     except _errors() as error:
         raise Refused(DAMAGED_PAGE, f"page {request['page'] + 1}: {type(error).__name__}: {error}"[:200]) from error
-    return {"width_px": pixels.shape[1], "height_px": pixels.shape[0]}, [np.ascontiguousarray(pixels).tobytes()]
+    return {"width_px": pixels.shape[1], "height_px": pixels.shape[0]}, [np.ascontiguousarray(pixels).data]

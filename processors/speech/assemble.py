@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import soundfile
@@ -127,10 +127,6 @@ class SpeakDialogue:
     def __post_init__(self) -> None:
         if self.max_s <= 0:
             raise ValueError(f"max_s is {self.max_s}, expected more than 0 seconds")
-
-    @property
-    def resources(self) -> dict[str, Any]:
-        return getattr(self.pool.engine, "resources", {"num_cpus": 1})
 
     def identity(self) -> str:
         return self.pool.engine.identity()

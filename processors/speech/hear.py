@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -48,10 +48,6 @@ class Hear:
     @property
     def writes(self) -> tuple[Fact, ...]:
         return (SECOND_HEARD, SECOND_HEARD_BY) if self.second else (HEARD, HEARD_BY, HEARD_WORDS)
-
-    @property
-    def resources(self) -> dict[str, Any]:
-        return getattr(self.engine, "resources", {"num_cpus": 1})
 
     def identity(self) -> str:
         return self.engine.identity()

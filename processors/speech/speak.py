@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -106,10 +106,6 @@ class SpeakTurns:
     writes: ClassVar = (TTS_ENGINE, VOICES, RATES)
     reasons: ClassVar = (LANGUAGE_NOT_SPOKEN, NOT_SPOKEN)
     version: ClassVar = 1
-
-    @property
-    def resources(self) -> dict[str, Any]:
-        return getattr(self.pool.engine, "resources", {"num_cpus": 1})
 
     def identity(self) -> str:
         return self.pool.engine.identity()

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from schemas.facts import Fact
 from schemas.identity import digest
@@ -87,10 +87,6 @@ class WriteByModel:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         return (*self.writing.reasons, BAD_REPLY)
-
-    @property
-    def resources(self) -> dict[str, Any]:
-        return getattr(self.engine, "resources", {"num_cpus": 1})
 
     def identity(self) -> str:
         return self.engine.identity()

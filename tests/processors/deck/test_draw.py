@@ -329,6 +329,8 @@ def tiny(slide):
         (tiny, [False]),
         (lambda slide: text_box(slide, "off the slide", x=9.7), [False]),
         (lambda slide: text_box(slide, "one\ntwo", y=7.35), [False, False]),
+        (lambda slide: text_box(slide, "words that run " * 60, y=4), [False]),  # its first lines alone
+        (lambda slide: text_box(slide, "https://example.org/" + "a" * 60), [True]),  # broken at the edge
         (lambda slide: text_box(slide, "private \uf8ff sign"), [False]),
         (lambda slide: text_box(slide, "one\n\ntwo"), [True, True, True]),
     ],

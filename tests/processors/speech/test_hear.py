@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from pipelines.cluster import resources_of
+from pipelines.step import ask
 from processors.dialogue import LANGUAGE
 from processors.speech.engines import Clip, Heard, Speech, Word
 from processors.speech.hear import HEARD_BY, SECOND_HEARD_BY, Hear, HearingQuestion
@@ -90,7 +92,7 @@ def test_a_question_is_known_by_its_samples_and_language() -> None:
 
 
 def test_resources_and_identity_are_the_engines() -> None:
-    assert Hear(Counter()).resources == {"num_cpus": 3}
+    assert resources_of(ask(Hear(Counter()))) == {"num_cpus": 3}
     assert Hear(Counter()).identity() == "counter 1"
 
 
