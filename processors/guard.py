@@ -13,7 +13,9 @@ import contextlib
 import fcntl
 import gc
 import importlib
+import itertools
 import json
+import mmap
 import os
 import select
 import struct
@@ -23,7 +25,6 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from schemas.outcome import Reason, Refused
@@ -34,7 +35,7 @@ POLL_S = 0.05
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LENGTH = struct.Struct("<Q")
-PIPE_BYTES = 1 << 20  # the most that Linux gives without rights: pixels pass in few turns
+SHARED_BYTES = 32 << 20  # answers up to this size, as pixels of a page, pass through memory that both have; larger ones through the pipe
 # glibc gives blocks of the size of a picture back to the system at once, and each new one is cleared page by page
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 
@@ -75,25 +76,27 @@ class _Child:
     process: subprocess.Popen[bytes] = field(init=False)
     requests: BinaryIO = field(init=False)
     answers: BinaryIO = field(init=False)
+    shared: mmap.mmap = field(init=False)
     sent: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
-        command = [sys.executable, "-m", "processors.guard", self.module, str(theirs_in), str(theirs_out)]
-        for pipe in (theirs_in, ours_in):
-            with contextlib.suppress(PermissionError):  # beyond what the user may have in all pipes together
-                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        memory = os.memfd_create("answers", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(memory, SHARED_BYTES)
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)  # a child that cuts it short would end this process too
+        self.shared = mmap.mmap(memory, SHARED_BYTES)
+        command = [sys.executable, "-m", "processors.guard", self.module, str(theirs_in), str(theirs_out), str(memory)]
         paths = os.pathsep.join(path for path in sys.path if path)
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            pass_fds=(theirs_in, theirs_out),
+            pass_fds=(theirs_in, theirs_out, memory),
             env={**KEEP_MEMORY, **os.environ, "PYTHONPATH": paths},
         )
-        os.close(theirs_in)
-        os.close(theirs_out)
+        for theirs in (theirs_in, theirs_out, memory):
+            os.close(theirs)
         self.requests, self.answers = os.fdopen(ours_out, "wb"), os.fdopen(ours_in, "rb")
         if _receive(self.answers)[0] != {"ready": True}:
             raise RuntimeError(f"the child process for {self.module} did not start; its error stands above")
@@ -108,7 +111,7 @@ class _Child:
         try:
             _send(self.requests, {"function": name, "request": dict(request), "again": again}, [] if again else blobs)
             self._wait(limits)
-            head, found = _receive(self.answers)
+            head, found = _receive(self.answers, self.shared)
         except (EOFError, BrokenPipeError) as error:
             code = self._end()
             raise Refused(TOO_COSTLY, f"the reader ended with code {code} while it worked on the file") from error
@@ -140,6 +143,7 @@ class _Child:
         for pipe in (self.requests, self.answers):
             with contextlib.suppress(BrokenPipeError):  # bytes that a dead child will never read
                 pipe.close()
+        self.shared.close()
         return code
 
 
@@ -156,25 +160,37 @@ def _end_children() -> None:
 def _usage(pid: int) -> tuple[float, int]:
     """Processor seconds and bytes in memory of a process; nothing of one that is gone."""
     try:
-        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as stat:
+            fields = stat.read(4_096).rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0, 0
-    return (int(times[11]) + int(times[12])) / TICKS_PER_S, resident
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S, int(fields[21]) * PAGE_BYTES
 
 
-def _send(pipe: BinaryIO, head: Mapping[str, Any], blobs: Sequence[bytes | memoryview]) -> None:
-    encoded = json.dumps({"head": head, "sizes": [memoryview(blob).nbytes for blob in blobs]}).encode()
+def _send(pipe: BinaryIO, head: Mapping[str, Any], blobs: Sequence[bytes | memoryview], shared: mmap.mmap | None = None) -> None:
+    """The head and the sizes of the blobs through the pipe; the blobs after them, or into shared memory where they find room there."""
+    flat = [memoryview(blob) for blob in blobs]
+    sizes = [len(blob) for blob in flat]
+    is_shared = shared is not None and sum(sizes) <= len(shared)
+    if shared is not None and is_shared:
+        start = 0
+        for blob in flat:
+            shared[start : start + len(blob)] = blob
+            start += len(blob)
+    encoded = json.dumps({"head": head, "sizes": sizes, "shared": is_shared}).encode()
     pipe.write(LENGTH.pack(len(encoded)) + encoded)
-    for blob in blobs:
+    for blob in flat if not is_shared else ():
         pipe.write(blob)
     pipe.flush()
 
 
-def _receive(pipe: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
+def _receive(pipe: BinaryIO, shared: mmap.mmap | None = None) -> tuple[dict[str, Any], list[bytes]]:
     """Raises: EOFError when the other side is gone."""
     told = json.loads(_exactly(pipe, LENGTH.unpack(_exactly(pipe, LENGTH.size))[0]))
-    return told["head"], [_exactly(pipe, size) for size in told["sizes"]]
+    if shared is None or not told["shared"]:
+        return told["head"], [_exactly(pipe, size) for size in told["sizes"]]
+    ends = list(itertools.accumulate(told["sizes"], initial=0))
+    return told["head"], [shared[start:end] for start, end in itertools.pairwise(ends)]
 
 
 def _exactly(pipe: BinaryIO, size: int) -> bytes:
@@ -184,7 +200,7 @@ def _exactly(pipe: BinaryIO, size: int) -> bytes:
     return data
 
 
-def _serve(module: str, requests: BinaryIO, answers: BinaryIO) -> None:
+def _serve(module: str, requests: BinaryIO, answers: BinaryIO, shared: mmap.mmap) -> None:
     """The child: answers calls until the parent is gone."""
     functions = importlib.import_module(module)
     gc.freeze()  # what is there now stays
@@ -206,9 +222,9 @@ def _serve(module: str, requests: BinaryIO, answers: BinaryIO) -> None:
             head, found = {"refused": [TOO_COSTLY.name, TOO_COSTLY.doc, f"MemoryError: {error}"]}, []
         except BaseException:
             head, found = {"raised": traceback.format_exc()}, []
-        _send(answers, head, found)
+        _send(answers, head, found, shared)
 
 
 if __name__ == "__main__":
     with os.fdopen(int(sys.argv[2]), "rb") as theirs_in, os.fdopen(int(sys.argv[3]), "wb") as theirs_out:
-        _serve(sys.argv[1], theirs_in, theirs_out)
+        _serve(sys.argv[1], theirs_in, theirs_out, mmap.mmap(int(sys.argv[4]), SHARED_BYTES))

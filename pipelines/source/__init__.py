@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Callable
 from typing import Any
 
+from pipelines.source.arrays import JsonArray
 from pipelines.source.coco import CocoAnnotations
 from pipelines.source.files import Files, is_glob
 from pipelines.source.folders import Folder
@@ -21,6 +22,7 @@ from pipelines.source.tars import WebDatasetTar
 
 FORMATS: dict[str, type] = {
     "jsonl": JsonlManifest,
+    "json": JsonArray,
     "parquet": ParquetManifest,
     "coco": CocoAnnotations,
     "folder": Folder,
@@ -33,6 +35,7 @@ __all__ = [
     "CocoAnnotations",
     "DatasetsDir",
     "Folder",
+    "JsonArray",
     "JsonlManifest",
     "Pages",
     "ParquetManifest",
@@ -102,8 +105,11 @@ def _guess(place: str, root: str, name: str, names: list[str]) -> str:
         for suffixes, format in ((JSONL_SUFFIXES, "jsonl"), ((".parquet",), "parquet"), (TAR_SUFFIXES, "webdataset")):
             if lower.endswith(suffixes):
                 return format
-        if lower.endswith(".json") and _is_coco(root, name):
-            return "coco"
+        if lower.endswith(".json"):
+            if _begins_list(root, name):
+                return "json"
+            if _is_coco(root, name):
+                return "coco"
         raise ValueError(f"the format of {place} cannot be told from its name; give format = one of {', '.join(FORMATS)}")
     if "state.json" in names:
         return "datasets"
@@ -116,6 +122,11 @@ def _guess(place: str, root: str, name: str, names: list[str]) -> str:
         if any(child.lower().endswith(suffixes) for child in names):
             return format
     return "folder"
+
+
+def _begins_list(root: str, name: str) -> bool:
+    with Files(root).open(name) as handle:
+        return handle.read(4_096).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
 
 
 def _is_coco(root: str, name: str) -> bool:

@@ -60,6 +60,7 @@ def named_files(fields: Mapping[str, object]) -> dict[str, str]:
 
     `file_name` is what its ending says, an image where that says nothing. `images` is a list; an `image` beside it that it
     does not start with stands before it. Where neither is there, the images that messages name count, in their order.
+    So do `videos`, and the videos that messages name, where no field names one.
     """
     found: dict[str, str] = {}
     for kind, names in FIELDS.items():
@@ -74,21 +75,26 @@ def named_files(fields: Mapping[str, object]) -> dict[str, str]:
     listed = fields["image"] if isinstance(fields.get("image"), list) else fields.get("images")  # LLaVA names several in `image`
     paths = [path for path in map(_path_of, listed) if path] if isinstance(listed, list) else []
     if not paths and "image" not in found:
-        paths = [path for path in (*_named_in_messages(fields), *_named_in_info(fields)) if path]
+        paths = [path for path in (*_named_in_messages(fields, "image"), *_named_in_info(fields)) if path]
     if paths and found.get("image", paths[0]) != paths[0]:
         paths.insert(0, found["image"])
+    if "video" not in found:
+        told = fields.get("videos")
+        videos = [path for path in map(_path_of, told) if path] if isinstance(told, list) else []
+        videos = videos or [path for path in _named_in_messages(fields, "video") if path]
+        found |= {numbered_name("video", number): path for number, path in enumerate(videos)}
     return found | {numbered_name("image", number): path for number, path in enumerate(paths)}
 
 
-def _named_in_messages(fields: Mapping[str, object]) -> Iterator[str]:
-    """Paths of the images in the content of OpenAI-style messages, in order; images that stand there as data are no files."""
+def _named_in_messages(fields: Mapping[str, object], kind: str) -> Iterator[str]:
+    """Paths of the files of a kind in the content of OpenAI-style messages, in order; what stands there as data is no file."""
     messages = fields.get("messages")
     for message in messages if isinstance(messages, list) else ():
         content = message.get("content") if isinstance(message, Mapping) else None
         for part in content if isinstance(content, list) else ():
-            if not isinstance(part, Mapping) or part.get("type") not in ("image", "image_url", "input_image"):
+            if not isinstance(part, Mapping) or part.get("type") not in (kind, f"{kind}_url", f"input_{kind}"):
                 continue
-            value = next((part[name] for name in ("image_url", "image", "path") if name in part), None)
+            value = next((part[name] for name in (f"{kind}_url", kind, "path") if name in part), None)
             value = value.get("url", value.get("path")) if isinstance(value, Mapping) else value
             if isinstance(value, str) and not value.startswith("data:"):
                 yield value.removeprefix("file://")

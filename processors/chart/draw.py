@@ -270,7 +270,8 @@ def _place_legend(figure: Figure, pen: Pen, drawn: Drawn, room: Room) -> Room:
         anchor, place = (width / 2, top), "upper center"
     for columns in (1,) if beside else range(len(names), 0, -1):
         options |= {"loc": place, "bbox_to_anchor": (anchor[0] / width, anchor[1] / height), "ncols": columns}
-        legend = figure.legend(drawn.handles, names, **options)
+        order = [at for column in range(columns) for at in range(column, len(names), columns)]  # matplotlib fills columns; people read rows
+        legend = figure.legend([drawn.handles[at] for at in order], [names[at] for at in order], **options)
         box = legend.get_window_extent()
         if beside or box.width <= right - left or columns == 1:
             break

@@ -14,11 +14,12 @@ from typing import Any
 
 from processors.chart.questions import Shown
 from processors.chart.scale import exact
-from processors.chart.scene import DISCRETE, STACK_ENDS
+from processors.chart.scene import DISCRETE, STACK_ENDS, lies_at
 from processors.chart.table import NUMBER, TEXT, Cell, Column, Table, cell_text, read_number
 
 CONTINUOUS = ("linear", "log", "pow", "sqrt", "symlog")
 TIME = ("time", "utc")
+COLOURS = ("fill", "stroke")
 ACROSS, UP = ("x", "xc"), ("y", "yc")
 LEGENDED = ("fill", "stroke", "shape", "strokeDash", "opacity")
 COUNT = "Count of Records"  # Vega-Lite's own title
@@ -44,6 +45,7 @@ class _Layer:
     fields: tuple[_Field, ...]
     stacked: frozenset[str] = frozenset()
     has_hole: bool = False
+    spots: tuple[Mapping[str, Sequence[float]], ...] = ()  # of the rows
 
     def on(self, *channels: str) -> _Field | None:
         return next((field for channel in channels for field in self.fields if field.channel == channel), None)
@@ -62,6 +64,8 @@ def shown_of(scene: Mapping[str, Any]) -> Shown:
         x_title, y_title = _title(scene, ("bottom", "top")), _title(scene, ("left", "right"))
         return Shown(Table((), ()), title=scene["title"], x_title=x_title, y_title=y_title, is_whole=False)
     measure, place = _measure(layer)
+    if measure and measure.channel in COLOURS and measure.name not in [legend["title"] for legend in scene["legends"]]:
+        measure = None  # nothing says what the colours stand for
     dims = _dims(layer, measure, place)
     is_across = _is_across(measure, place)
     measure_axes, place_axes = (("bottom", "top"), ("left", "right")) if is_across else (("left", "right"), ("bottom", "top"))
@@ -79,6 +83,7 @@ def shown_of(scene: Mapping[str, Any]) -> Shown:
         is_in_order=False,
         is_listed=bool(dims) and dims[0].scale in DISCRETE,
         category=_legend_title(scene, dims) if place is None else "",
+        measure=measure.name if measure and measure.channel in COLOURS else "",
     )
     if not shown.measures or measure is None:
         shown = _only(shown, dims[:1])
@@ -87,7 +92,11 @@ def shown_of(scene: Mapping[str, Any]) -> Shown:
         dims = dims[:1]
     shown = replace(_with_ticks(shown, measure, scene, measure_axes), dims=tuple(field.name for field in dims))
     shown = _only(shown, dims, measure)
-    shown = replace(shown, has_numbers=_has_numbers(shown, scene))
+    shown = replace(shown, has_numbers=_has_numbers(shown, layer, measure, place, scene))
+    is_misled = not shown.has_numbers and _are_written(shown, scene)  # each number stands at another mark than its own
+    if is_misled or (measure.channel in COLOURS and not shown.has_numbers):  # no one reads a number off a colour
+        shown = replace(_only(shown, dims[:1]), measures=(), measure="")
+        return replace(shown, hidden=_hidden(shown, scene))
     shown = _in_order(shown, dims, scene, place, layer.marktype)
     shown = _pivoted(shown, dims, scene) or shown
     return replace(shown, hidden=_hidden(shown, scene))
@@ -155,7 +164,9 @@ def _read_layer(layer: Mapping[str, Any]) -> _Layer:
         cells.append(values)
     rows = tuple(zip(*cells, strict=True)) if cells else ()
     kept = tuple(field for field in fields if any(column.name == field.name for column in columns))
-    return _Layer(layer["marktype"], Table(tuple(columns), rows), kept, frozenset(stacked), bool(layer.get("has_hole")))
+    return _Layer(
+        layer["marktype"], Table(tuple(columns), rows), kept, frozenset(stacked), bool(layer.get("has_hole")), tuple(layer["spots"])
+    )
 
 
 def _column(title: str, name: str, at: int, rows: Sequence[Any], is_number: bool) -> tuple[Column, list[Cell]]:
@@ -207,6 +218,9 @@ def _measure(layer: _Layer) -> tuple[_Field | None, _Field | None]:
         return across, up
     if up.scale in CONTINUOUS and across.scale in CONTINUOUS:
         return (up, across) if layer.marktype in ("line", "area", "rect") and up.name != across.name else (None, None)
+    colour = layer.on(*COLOURS)
+    if layer.marktype == "rect" and across.scale in DISCRETE and up.scale in DISCRETE and colour and colour.scale in CONTINUOUS:
+        return colour, across
     return None, across if across.scale in DISCRETE else up
 
 
@@ -236,6 +250,8 @@ def _kind(layer: _Layer, measure: _Field | None, place: _Field | None, scene: Ma
         return "bubble" if layer.on("size") else "scatter"
     if measure is None or place is None:
         return ""
+    if measure.channel in COLOURS:
+        return "heatmap"
     if layer.marktype in ("line", "area"):
         return layer.marktype if not others - {"symbol"} or layer.marktype == "area" else ""
     if layer.marktype == "rect" and place.scale in CONTINUOUS and all(INTERVAL in str(cell) for cell in _cells(layer.table, place.name)):
@@ -252,15 +268,15 @@ def _kind(layer: _Layer, measure: _Field | None, place: _Field | None, scene: Ma
 
 def _is_stacked(layer: _Layer, place: _Field | None) -> bool:
     """Whether marks stand on one another: stacked by the specification, and several at one place."""
-    if place is None or not layer.stacked or layer.on("xOffset", "yOffset"):
+    if not layer.stacked or layer.on("xOffset", "yOffset"):
         return False
-    names = [place.name] + [field.name for field in layer.fields if field.channel == "facet"]
+    names = ([place.name] if place else []) + [field.name for field in layer.fields if field.channel == "facet"]
     places = [layer.table.names.index(name) for name in names]
     return max(Counter(tuple(row[at] for at in places) for row in layer.table.rows).values()) > 1
 
 
 def _compared_by(layer: _Layer, measure: _Field | None, scene: Mapping[str, Any]) -> str:
-    if measure is None:
+    if measure is None or measure.channel in COLOURS:
         return "nothing"
     if layer.marktype == "arc":
         return "angle"
@@ -316,7 +332,7 @@ def _says(label: str, cell: Cell) -> bool:
 def _with_ticks(shown: Shown, measure: _Field, scene: Mapping[str, Any], orients: tuple[str, ...]) -> Shown:
     """The ticks of the measure's axis, when there is one scale of plain numbers. Percent on it is percent in the table."""
     labels = {tuple(axis["labels"]) for axis in scene["axes"] if axis["orient"] in orients and axis["labels"]}
-    if measure.scale != "linear" or len(labels) != 1:
+    if measure.scale != "linear" or measure.channel in COLOURS or len(labels) != 1:
         return shown
     read = [read_number(label) for label in labels.pop() if label]
     if not read or None in read or len({one[1] for one in read if one}) != 1:
@@ -344,11 +360,34 @@ def _only(shown: Shown, dims: Sequence[_Field], measure: _Field | None = None) -
     return replace(shown, table=table, dims=tuple(field.name for field in dims))
 
 
-def _has_numbers(shown: Shown, scene: Mapping[str, Any]) -> bool:
-    """Whether text marks write every value."""
+def _are_written(shown: Shown, scene: Mapping[str, Any]) -> bool:
+    """Whether text marks write every value, wherever they stand."""
     written = Counter(read[0] for layer in scene["layers"] for text in layer["texts"] if (read := read_number(text)))
     values = Counter(float(value) for _, value in shown.values(shown.measures[0]))
     return bool(values) and not values - written
+
+
+def _has_numbers(shown: Shown, layer: _Layer, measure: _Field, place: _Field | None, scene: Mapping[str, Any]) -> bool:
+    """Whether text marks write every value, each at its own mark: a number at another mark would be read as that mark's."""
+    written = [
+        (read[0], spot)
+        for other in scene["layers"]
+        for text, spot in zip(other["texts"], other["text_spots"], strict=True)
+        if (read := read_number(text))
+    ]
+    axes = ["y"] if _is_across(measure, place) else ["x"]
+    if layer.marktype == "arc":
+        axes = ["angle"]
+    elif measure.channel in COLOURS or _is_stacked(layer, place):
+        axes = ["x", "y"]
+    at = shown.table.names.index(shown.measures[0])
+    known = [(row[at], spot) for row, spot in zip(shown.table.rows, layer.spots, strict=True) if isinstance(row[at], float)]
+    for value, spot in known:
+        found = next((one for one in written if one[0] == value and all(lies_at(one[1], spot, axis) for axis in axes)), None)
+        if found is None:
+            return False
+        written.remove(found)
+    return bool(known)
 
 
 def _in_order(shown: Shown, dims: Sequence[_Field], scene: Mapping[str, Any], place: _Field | None, marktype: str) -> Shown:

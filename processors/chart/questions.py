@@ -77,6 +77,12 @@ class Shown:
             return abs(first - second) >= whole * Decimal(MIN_SHARE_GAP_RATIO)
         return self.is_comparable and abs(first - second) >= (self.ticks[-1] - self.ticks[0]) * Decimal(MIN_GAP_RATIO)
 
+    def are_marks_apart(self, measure: str) -> bool:
+        """Whether no two marks of one category lie on one another, which a person would count and add as one."""
+        at = self.table.names.index(self.dims[0])
+        marks = [(row[at], value) for row, value in self.values(measure)]
+        return self.chart == "heatmap" or len(set(marks)) == len(marks)
+
     @property
     def is_comparable(self) -> bool:
         return len(self.ticks) > 1 and self.compared_by == "axis"
@@ -268,7 +274,12 @@ def _counts(asker: _Asker, measure: str) -> Iterator[Asked]:
     if len(values) < 3 or not shown.is_whole or not shown.is_listed or not (shown.has_numbers or shown.is_comparable):
         return
     bounds = shown.ticks or ticks_between(float(min(values)), float(max(values)))
-    inside = [bound for bound in bounds[1:-1] if all(shown.differ(value, bound, measure) for value in values)]
+    if not shown.are_marks_apart(measure):
+        return
+    # with values on both sides, else the answer is none or all of them
+    inside = [
+        bound for bound in bounds if min(values) < bound < max(values) and all(shown.differ(value, bound, measure) for value in values)
+    ]
     for bound in asker.some(inside, 1):
         unit = "%" if shown.table.columns[shown.table.names.index(measure)].unit == "%" else ""
         words = {"of": asker.of(measure), "t": number_text(bound) + unit}
@@ -279,6 +290,8 @@ def _totals(asker: _Asker, measure: str) -> Iterator[Asked]:
     shown = asker.shown
     values = [value for _, value in shown.values(measure)]
     if not shown.is_listed or not 2 <= len(values) <= MAX_ADDED or not all(map(shown.can_read, values)) or not shown.is_whole:
+        return
+    if not shown.are_marks_apart(measure):
         return
     words = {"of": asker.of(measure)}
     yield asker.ask("sum", words=words, column=measure)

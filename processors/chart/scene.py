@@ -11,13 +11,14 @@ import copy
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 MARK_SIGN = "\u2063chart:"  # begins our descriptions; no title begins so
 _DATUM = re.compile(r'datum\["((?:[^"\\]|\\.)*)"\]')
 STACK_ENDS = ("_start", "_end", "_mid_point")
+POINT_ROOM_PX, EDGE_ROOM_PX = 16.0, 2.0  # between a point and its number; beyond the edge of a bar
 DISCRETE = ("band", "point", "ordinal")
 
 Scales = dict[str, dict[str, Any]]
@@ -181,7 +182,7 @@ def read_scene(scene: dict[str, Any], vega: dict[str, Any]) -> dict[str, Any]:
 
     `title`; `axes` ({orient, title, labels: [text]}); `legends` ({title, labels}); `headers` (texts of facets); `layers`, one for
     each mark of the specification in the order of drawing: name, marktype, rows (the parts of each datum that is visible),
-    num_hidden (of data outside the view), channels, texts (of a text mark); `num_marks` that are visible.
+    spots (where each of them lies), num_hidden (of data outside the view), channels, texts (of a text mark) and text_spots; `num_marks` that are visible.
     """
     layers: dict[str, dict[str, Any]] = {}
     read: dict[str, Any] = {"title": "", "axes": [], "legends": [], "headers": [], "num_marks": 0}
@@ -227,6 +228,8 @@ def _add_layer(layers: dict[str, dict[str, Any]], mark: dict[str, Any], holder: 
         "name": name,
         "marktype": mark["marktype"],
         "rows": [],
+        "spots": [],
+        "text_spots": [],
         "num_hidden": 0,
         "num_visible": 0,
         "texts": [],
@@ -240,11 +243,33 @@ def _add_layer(layers: dict[str, dict[str, Any]], mark: dict[str, Any], holder: 
         layer["num_visible"] += 1
         if mark["marktype"] == "text":
             layer["texts"].append(_lines(item.get("text")))
+            layer["text_spots"].append(_spot(item))
         if mark["marktype"] == "arc" and item.get("innerRadius"):
             layer["has_hole"] = True
         told = read_told(str(item.get("description", "")))
         if told is not None:
             layer["rows"].append(told)
+            layer["spots"].append(_spot(item))
+
+
+def _spot(item: dict[str, Any]) -> dict[str, list[float]]:
+    """Where an item lies in its view: from and to along `x` and `y` in px, and `angle` in radians of a wedge or of a text around one."""
+    spot = {}
+    for axis, size in (("x", "width"), ("y", "height")):
+        start = float(item.get(axis) or 0) + float(item.get(f"d{axis}") or 0)
+        stop = float(item.get(f"{axis}2", start + float(item.get(size) or 0)) or 0)
+        spot[axis] = sorted((start, stop))
+    angles = [float(item[name]) for name in ("startAngle", "endAngle", "theta") if isinstance(item.get(name), (int, float))]
+    return {**spot, "angle": [min(angles), max(angles)]} if angles else spot
+
+
+def lies_at(text: Mapping[str, Sequence[float]], mark: Mapping[str, Sequence[float]], axis: str) -> bool:
+    """Whether a text stands at a mark: within it along the axis, or beside a mark that is only a point there."""
+    if axis not in text or axis not in mark:
+        return False
+    low, high = mark[axis]
+    room = 0.0 if axis == "angle" else POINT_ROOM_PX if high - low < POINT_ROOM_PX / 4 else EDGE_ROOM_PX
+    return low - room <= text[axis][0] and text[axis][1] <= high + room
 
 
 def _is_visible(item: dict[str, Any]) -> bool:

@@ -19,21 +19,21 @@ from processors.chart.draw import TOO_CROWDED, draw_chart
 from processors.chart.model import Chart, Series
 from processors.chart.styles import PALETTES, ChartStyle
 from processors.deck.draw_text import Pieces, Placed, TextPages, text_height, write_text
-from processors.deck.geometry import Path, is_known, outline, polygon, text_room
+from processors.deck.geometry import is_known, outline, text_room
 from processors.deck.graphics import SIDES
 from processors.deck.paint import (
-    SMALLEST_ARROW_PT,
     box_matrix,
     corners,
     cropped,
+    draw_gradient,
     draw_missing,
     draw_paths,
-    fits_box,
-    gradient,
     paint_raster,
     picture_pixels,
     tiled,
 )
+from processors.deck.paths import Path, polygon
+from processors.deck.surface import Surface
 from processors.deck.theme import rgba
 from processors.guard import Answer
 from schemas.outcome import Refused
@@ -84,7 +84,7 @@ class _Drawing:
     """A slide on its way to a page.
 
     `placed` has the paragraphs of each text by (shape, row, column), row and column -1 for shapes, and `boxes` where their ink lies;
-    `pieces` has the text of each shape, `groups` the page of text that is to be shown before a shape is drawn.
+    `pages` has the page with all the text of a shape.
     """
 
     slide: Mapping[str, Any]
@@ -95,8 +95,7 @@ class _Drawing:
     num_as_box: int = 0
     placed: dict[tuple[int, int, int], list[Placed]] = field(default_factory=dict)
     boxes: dict[tuple[int, int, int], list[Box | None]] = field(default_factory=dict)
-    pieces: dict[int, Pieces] = field(default_factory=dict)
-    groups: dict[int, int] = field(default_factory=dict)
+    pages: dict[int, int] = field(default_factory=dict)
     table_rows: dict[int, list[float]] = field(default_factory=dict)
     decoded: dict[int, np.ndarray] = field(default_factory=dict)
     undrawn: set[int] = field(default_factory=set)
@@ -106,62 +105,18 @@ class _Drawing:
         self.texts = TextPages(*self.size_pt)
         for number, shape in enumerate(shapes):
             self._write(number, shape)
-        self.measured = self.texts.close()
+        self.document = self.texts.close()
         self.boxes = {at: [self._box(one) for one in placed] for at, placed in self.placed.items()}
-        together = TextPages(*self.size_pt)
-        self._group(together)
-        self.written = together.close()
-        self.document = pymupdf.open()
-        self.page = self.document.new_page(width=self.size_pt[0], height=self.size_pt[1])
-        self.layer = self.document.add_ocg("text", on=True)
-        self.pen = self.page.new_shape()
+        self.surface = Surface(*self.size_pt)
         self._background()
         for number, shape in enumerate(shapes):
-            self._show(number)
             self._paint(number, shape)
-        self._show(len(shapes))
-        self._settled()
+        self.surface.finish()
 
     def _box(self, placed: Placed) -> Box | None:
         """Where the ink of a paragraph lies, in pt; None without ink."""
         words = self._words(placed)
         return _joined(words) if words else None
-
-    def _group(self, pages: TextPages) -> None:
-        """Writes text of shapes on as few pages as can be: a page is shown before the first shape that is drawn over any of it."""
-        texts: dict[int, list[Box]] = {}
-        for (number, _, _), boxes in self.boxes.items():
-            texts.setdefault(number, []).extend(box for box in boxes if box is not None)
-        waiting: Pieces = []
-        above: list[Box] = []
-        for number, shape in enumerate(self.slide["shapes"]):
-            painted = self._painted(number, shape)
-            if waiting and painted is not None and any(_meet(painted, box) for box in above):
-                self.groups[number] = pages.write(waiting)
-                waiting, above = [], []
-            waiting += self.pieces.get(number, [])
-            above += [_joined(texts[number])] if texts.get(number) else []
-        if waiting:
-            self.groups[len(self.slide["shapes"])] = pages.write(waiting)
-
-    def _painted(self, number: int, shape: Mapping[str, Any]) -> Box | None:
-        """The room that a shape is drawn in, its text left out; None for text alone."""
-        if shape["kind"] in ("group", "other") or _is_empty_placeholder(shape):
-            return None
-        fill, line = shape.get("fill"), shape.get("line") or NO_LINE
-        if shape["kind"] not in DRAWN_KINDS and (fill is None or fill["kind"] == "none") and not line.get("color"):
-            return None
-        points = corners(shape)
-        is_callout = shape.get("geometry", {}).get("preset", "").startswith("wedge")  # its point leaves the box
-        wide = SMALLEST_ARROW_PT + 4 * line["width_pt"] + (50 * max(shape["box_pt"][2:]) if is_callout else 0.0)
-        if shape["kind"] == "table":
-            points.append((points[0][0], points[0][1] + sum(self.table_rows[number])))
-        return (
-            min(x for x, _ in points) - wide,
-            min(y for _, y in points) - wide,
-            max(x for x, _ in points) + wide,
-            max(y for _, y in points) + wide,
-        )
 
     # ---- text, first: tables need its heights
 
@@ -176,7 +131,8 @@ class _Drawing:
         left, top, width, height = text_room(shape["geometry"], *shape["box_pt"][2:])
         left = shape["box_pt"][2] - left - width if shape["flip_h"] else left  # the room is mirrored, the letters are not
         matrix = pymupdf.Matrix(1, 0, 0, 1, left, top) * box_matrix(upright, flips=False)
-        self.placed[number, -1, -1], self.pieces[number] = write_text(self.texts, self._with_fields(text), width, height, matrix)
+        self.placed[number, -1, -1], pieces = write_text(self.texts, self._with_fields(text), width, height, matrix)
+        self.pages[number] = self.texts.write(pieces)
 
     def _with_fields(self, text: Mapping[str, Any]) -> Mapping[str, Any]:
         return with_fields(text, self.slide["number"])
@@ -203,26 +159,20 @@ class _Drawing:
             size = sum(columns[c : c + across]), sum(rows[r : r + down])
             self.placed[number, r, c], written = write_text(self.texts, self._with_fields(cell["text"]), *size, place)
             pieces += written
-        self.pieces[number] = pieces
+        if pieces:
+            self.pages[number] = self.texts.write(pieces)
 
     def _show(self, number: int) -> None:
-        """The text that has to be there before a shape is drawn."""
-        page = self.groups.get(number)
-        if page is not None:
-            self._settled().show_pdf_page(self.page.rect, self.written, page, oc=self.layer)
-
-    def _settled(self) -> Any:
-        """The page, with all that the pen has drawn: putting it down is slow, so it is done only before something else is drawn."""
-        self.pen.commit()
-        self.pen = self.page.new_shape()
-        return self.page
+        """The text of a shape or table, over what is drawn so far."""
+        if number in self.pages:
+            self.surface.show_text(self.document, self.pages[number])
 
     # ---- paint
 
     def _background(self) -> None:
         box = {"box_pt": [0.0, 0.0, *self.size_pt], "rotation_deg": 0.0, "flip_h": False, "flip_v": False}
         paths = [polygon([(0, 0), (1, 0), (1, 1), (0, 1)], *self.size_pt)]
-        draw_paths(self.pen, paths, pymupdf.Matrix(1, 1), {"kind": "solid", "color": "#ffffff"}, NO_LINE)
+        draw_paths(self.surface.pen, paths, pymupdf.Matrix(1, 1), {"kind": "solid", "color": "#ffffff"}, NO_LINE)
         fill = self.slide["background"]
         if fill is not None:
             self._fill(fill, box, paths, NO_LINE)
@@ -242,21 +192,18 @@ class _Drawing:
             paths = outline(shape["geometry"], width, height)
             self.num_as_box += not is_known(shape["geometry"])
             self._fill(shape["fill"], shape, paths, shape["line"])
+            self._show(number)
 
     def _fill(self, fill: Mapping[str, Any] | None, shape: Mapping[str, Any], paths: list[Path], line: Mapping[str, Any]) -> bool:
         """Fill and outline; False when the fill is a picture that cannot be shown."""
         kind = fill["kind"] if fill is not None else "none"
         _, _, width, height = shape["box_pt"]
         done = True
-        if fill is not None and kind == "gradient" and not fits_box(paths, width, height):  # the point of a callout
-            fill, kind = {"kind": "solid", "color": fill["stops"][len(fill["stops"]) // 2][1]}, "solid"
-        if fill is not None and kind == "gradient" and width and height:
-            side = max(1, round(width * self.px_per_pt)), max(1, round(height * self.px_per_pt))
-            pixels = gradient(fill, min(side[0], 1024), min(side[1], 1024))
-            paint_raster(self._settled(), pixels, shape, paths, self.px_per_pt)
+        if fill is not None and kind == "gradient":
+            draw_gradient(self.surface.pen, paths, box_matrix(shape), fill, width, height)
         elif fill is not None and kind == "picture" and width and height:
             done = self._blip(fill, shape, paths)
-        draw_paths(self.pen, paths, box_matrix(shape), fill if kind == "solid" else None, line)
+        draw_paths(self.surface.pen, paths, box_matrix(shape), fill if kind == "solid" else None, line)
         return done
 
     def _blip(self, fill: Mapping[str, Any], shape: Mapping[str, Any], paths: list[Path]) -> bool:
@@ -271,7 +218,7 @@ class _Drawing:
         _, _, width, height = shape["box_pt"]
         if fill.get("tile"):
             pixels = tiled(pixels, max(1, round(width * self.px_per_pt)), max(1, round(height * self.px_per_pt)), self.px_per_pt)
-        paint_raster(self._settled(), pixels, shape, paths, self.px_per_pt, fill.get("opacity", 1.0))
+        paint_raster(self.surface, pixels, shape, paths, self.px_per_pt, fill.get("opacity", 1.0))
         return True
 
     def _decoded(self, number: int) -> np.ndarray:
@@ -285,16 +232,16 @@ class _Drawing:
         _, _, width, height = shape["box_pt"]
         paths = outline(shape["geometry"], width, height)
         if shape["fill"] is not None:
-            draw_paths(self.pen, paths, box_matrix(shape), shape["fill"], NO_LINE)
+            draw_paths(self.surface.pen, paths, box_matrix(shape), shape["fill"], NO_LINE)
         if width and height and not self._blip(shape["picture"], shape, paths):
             self.num_undrawn -= 1
             self._missing(number, shape)
-        draw_paths(self.pen, paths, box_matrix(shape), None, shape["line"])
+        draw_paths(self.surface.pen, paths, box_matrix(shape), None, shape["line"])
 
     def _missing(self, number: int, shape: Mapping[str, Any]) -> None:
         self.num_undrawn += 1
         self.undrawn.add(number)
-        draw_missing(self.pen, shape)
+        draw_missing(self.surface.pen, shape)
 
     def _chart(self, number: int, shape: Mapping[str, Any]) -> None:
         _, _, width, height = shape["box_pt"]
@@ -304,7 +251,7 @@ class _Drawing:
             self._missing(number, shape)
             return
         whole = np.concatenate([pixels, np.full((*pixels.shape[:2], 1), 255, np.uint8)], axis=2)
-        paint_raster(self._settled(), whole, shape, [], self.px_per_pt)
+        paint_raster(self.surface, whole, shape, [], self.px_per_pt)
 
     def _chart_pixels(self, chart: Mapping[str, Any], width: int, height: int) -> np.ndarray | None:
         """The chart in the largest letters with which every text of it can be read; None when there are none."""
@@ -347,6 +294,7 @@ class _Drawing:
                         self._fill(cell["fill"], place, [polygon([(0, 0), (1, 0), (1, 1), (0, 1)], box[2], box[3])], NO_LINE)
                     elif step == "line":
                         self._borders(cell["lines"], box)
+        self._show(number)
 
     def _borders(self, lines: Mapping[str, Any], box: Sequence[float]) -> None:
         x0, y0, x1, y1 = box[0], box[1], box[0] + box[2], box[1] + box[3]
@@ -355,22 +303,20 @@ class _Drawing:
             line = lines.get(side)
             if line and line.get("color"):
                 path = Path([("M", ends[side][0]), ("L", ends[side][1])], filled=False)
-                draw_paths(self.pen, [path], pymupdf.Matrix(1, 1), None, {"width_pt": line.get("width_pt", 1.0), **line})
+                draw_paths(self.surface.pen, [path], pymupdf.Matrix(1, 1), None, {"width_pt": line.get("width_pt", 1.0), **line})
 
     # ---- what is seen
 
     def render(self, width_px: int, height_px: int) -> tuple[np.ndarray, list[Any]]:
         """Pixels (height_px, width_px, 3), and for each shape what of it is shown: see `_shown`."""
         zoom = pymupdf.Matrix(width_px / self.size_pt[0], height_px / self.size_pt[1])
-        pixels = _pixels(self.page.get_pixmap(matrix=zoom, alpha=False), width_px, height_px)
-        self.document.set_layer_ui_config(0, action=2)  # the only layer, off
-        bare = _pixels(self.page.get_pixmap(matrix=zoom, alpha=False), width_px, height_px)
+        pixels, bare = (_pixels(pixmap, width_px, height_px) for pixmap in self.surface.pixmaps(zoom))
         difference = np.abs(pixels.astype(np.int16) - bare).max(axis=2)
         self.inks = _Inks([(at, box) for at, boxes in self.boxes.items() for box in boxes if box is not None])
         return pixels, [self._shown(number, shape, difference, zoom) for number, shape in enumerate(self.slide["shapes"])]
 
     def _words(self, placed: Placed) -> Words:
-        return [word[:4] for word in self.measured[placed.page].get_text("words", clip=pymupdf.INFINITE_RECT(), flags=WORD_FLAGS)]
+        return [word[:4] for word in self.document[placed.page].get_text("words", clip=pymupdf.INFINITE_RECT(), flags=WORD_FLAGS)]
 
     def _shown(self, number: int, shape: Mapping[str, Any], difference: np.ndarray, zoom: pymupdf.Matrix) -> Any:
         """{"whole": whether most of its box is on the slide and uncovered, "paragraphs": [bool], "cells": [[[bool]]], "top_pt", "text_box_pt"}."""
@@ -405,8 +351,8 @@ class _Drawing:
         box = self.boxes[at][place]
         if box is None or not self._is_text(at, placed):
             return False
-        page = self.measured[placed.page]
-        inside = pymupdf.Rect(box) & self.page.rect
+        page = self.document[placed.page]
+        inside = pymupdf.Rect(box) & pymupdf.Rect(0, 0, *self.size_pt)
         if inside.is_empty or inside.get_area() < MIN_SHOWN_SHARE * pymupdf.Rect(box).get_area():
             return False
         heights = [word[3] - word[1] for word in self._words(placed)]
@@ -520,10 +466,6 @@ def _pixels(pixmap: Any, width: int, height: int) -> np.ndarray:
 
 def _joined(boxes: Sequence[Sequence[float]]) -> Box:
     return min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)
-
-
-def _meet(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _inside(x: np.ndarray, y: np.ndarray, polygon: Sequence[tuple[float, float]]) -> np.ndarray:

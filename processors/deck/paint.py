@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,15 @@ import pymupdf
 from PIL import Image as PillowImage
 from PIL import ImageDraw
 
-from processors.deck.geometry import Path, Point, Step, end_of
-from processors.deck.theme import rgba
+from processors.deck.paths import Path, Point, Step, end_of
+from processors.deck.surface import Surface, numbers
+from processors.deck.theme import hexadecimal, rgba
 from processors.image.decode import decode_image
 
 MAX_PICTURE_PIXELS = 50_000_000  # of one picture file in a deck
 MAX_PAINT_SIDE_PX = 4_096
 CURVE_PIECES = 12
+NUM_STRIPES, FAR = 48, 60
 DASHES = {  # in line widths
     **{"dash": (4, 3), "sysDash": (3, 1), "dot": (1, 3), "sysDot": (1, 1), "lgDash": (8, 3), "dashDot": (4, 3, 1, 3)},
     **{"sysDashDot": (3, 1, 1, 1), "lgDashDot": (8, 3, 1, 3), "lgDashDotDot": (8, 3, 1, 3, 1, 3), "sysDashDotDot": (3, 1, 1, 1, 1, 1)},
@@ -76,6 +78,54 @@ def draw_paths(pen: Any, paths: Sequence[Path], matrix: pymupdf.Matrix, fill: Ma
         )
     if stroke:
         _draw_arrows(pen, paths, matrix, line, stroke)
+
+
+def draw_gradient(pen: Any, paths: Sequence[Path], matrix: pymupdf.Matrix, fill: Mapping[str, Any], width: float, height: float) -> None:
+    """Outlines filled with a gradient over their box: stripes, each over the end of the one before, cut to the outline.
+
+    A PDF's own shadings would be smoother and cannot be made here; of so many stripes nobody sees the steps.
+    """
+    stripes = list(_stripes(fill, width, height))
+    turn = matrix * pen.ipctm
+    for path in paths:
+        if not path.filled or not _trace_fits(path):
+            continue
+        lines = [f"q {numbers(*turn)} cm", *(_operator(step) for step in path.steps), "W* n"]
+        lines.append(f"1 0 0 1 {numbers(width / 2, height / 2)} cm")
+        for color, turned, box in stripes:
+            lines.append(f"q {numbers(*turned)} cm {numbers(*rgba(color)[:3])} rg {numbers(*box)} re f Q")
+        pen.totalcont += "\n" + "\n".join(lines) + "\nQ\n"
+
+
+def _operator(step: Step) -> str:
+    """A step in the language of PDF."""
+    name, *points = step
+    return f"{numbers(*(value for point in points for value in point))} {name.lower() if name != 'Z' else 'h'}".strip()
+
+
+def _stripes(fill: Mapping[str, Any], width: float, height: float) -> Iterator[tuple[str, tuple[float, ...], tuple[float, ...]]]:
+    """(colour, matrix, box) of each stripe, about the middle of the box, the first over everything."""
+    angle = math.radians(fill["angle_deg"])
+    cos, sin = math.cos(angle), math.sin(angle)
+    turned = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0) if fill["path"] else (cos, sin, -sin, cos, 0.0, 0.0)
+    reach = FAR * (width + height)  # callouts leave their box
+    along = abs(cos) * width + abs(sin) * height
+    for number in range(NUM_STRIPES):
+        place = (number + 0.5) / NUM_STRIPES
+        color = _between(fill["stops"], 1 - place if fill["path"] else place)
+        if fill["path"]:  # from the edge to the middle
+            left = (1 - number / NUM_STRIPES) / 2
+            box = (-left * width, -left * height, 2 * left * width, 2 * left * height) if number else (-reach, -reach, 2 * reach, 2 * reach)
+        else:
+            start = along * (number / NUM_STRIPES - 0.5) if number else -reach
+            box = (start, -reach, reach - start, 2 * reach)
+        yield color, turned, box
+
+
+def _between(stops: Sequence[Sequence[Any]], place: float) -> str:
+    """The colour at a place of a gradient."""
+    places, colors = [stop for stop, _ in stops], np.array([rgba(color) for _, color in stops])
+    return hexadecimal([float(np.interp(place, places, colors[:, channel])) for channel in range(3)])
 
 
 def _trace_fits(path: Path) -> bool:
@@ -160,22 +210,6 @@ def flattened(steps: Sequence[Step]) -> list[list[Point]]:
 # ---- raster paint
 
 
-def gradient(fill: Mapping[str, Any], width: int, height: int) -> np.ndarray:
-    """Shapes: (height, width, 4) uint8 RGBA."""
-    x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
-    if fill["path"]:
-        place = np.maximum(np.abs(x - 0.5), np.abs(y - 0.5)) * 2
-    else:
-        angle = math.radians(fill["angle_deg"])
-        across, down = math.cos(angle) * width, math.sin(angle) * height
-        along = (x - 0.5) * across + (y - 0.5) * down
-        place = along / max(1e-9, abs(across) + abs(down)) + 0.5
-    stops = [stop for stop, _ in fill["stops"]]
-    colors = np.array([rgba(color) for _, color in fill["stops"]])
-    channels = [np.interp(place, stops, colors[:, channel]) for channel in range(4)]
-    return np.rint(255 * np.stack(channels, axis=-1)).astype(np.uint8)
-
-
 def picture_pixels(data: bytes) -> np.ndarray:
     """A picture file with its transparency. Shapes: (H, W, 4) uint8 RGBA.
 
@@ -214,7 +248,7 @@ def tiled(pixels: np.ndarray, width: int, height: int, px_per_pt: float) -> np.n
 
 
 def paint_raster(
-    page: Any, pixels: np.ndarray, shape: Mapping[str, Any], paths: Sequence[Path], px_per_pt: float, opacity: float = 1.0
+    surface: Surface, pixels: np.ndarray, shape: Mapping[str, Any], paths: Sequence[Path], px_per_pt: float, opacity: float = 1.0
 ) -> None:
     """Pixels (H, W, 4) stretched over a shape's box, cut out along its outline, flipped and turned with it."""
     _, _, width, height = shape["box_pt"]
@@ -228,34 +262,7 @@ def paint_raster(
     if mask is not None or opacity < 1:
         alpha = np.asarray(image.getchannel("A"), np.float32) * opacity
         image.putalpha(PillowImage.fromarray((alpha if mask is None else alpha * mask).astype(np.uint8)))
-    if shape["flip_h"]:
-        image = image.transpose(PillowImage.Transpose.FLIP_LEFT_RIGHT)
-    if shape["flip_v"]:
-        image = image.transpose(PillowImage.Transpose.FLIP_TOP_BOTTOM)
-    if shape["rotation_deg"]:
-        image = image.rotate(-shape["rotation_deg"], PillowImage.Resampling.BICUBIC, expand=True)
-    x, y = shape["box_pt"][0] + width / 2, shape["box_pt"][1] + height / 2
-    half_x, half_y = image.width * width / size[0] / 2, image.height * height / size[1] / 2
-    insert(page, image, pymupdf.Rect(x - half_x, y - half_y, x + half_x, y + half_y))
-
-
-def fits_box(paths: Sequence[Path], width: float, height: float) -> bool:
-    """Whether no outline leaves the box."""
-    points = [point for path in paths for polygon in flattened(path.steps) for point in polygon]
-    return all(-0.01 * width - 0.1 <= x <= 1.01 * width + 0.1 and -0.01 * height - 0.1 <= y <= 1.01 * height + 0.1 for x, y in points)
-
-
-def insert(page: Any, image: PillowImage.Image, rect: pymupdf.Rect) -> None:
-    """Puts an image on the page, where any of it lies on the page."""
-    if rect.is_empty or not rect.intersects(page.rect):
-        return
-    if image.mode == "RGBA" and image.getchannel("A").tobytes().strip(b"\xff"):
-        sink = io.BytesIO()
-        image.save(sink, "PNG", compress_level=1)
-        page.insert_image(rect, stream=sink.getvalue(), keep_proportion=False)
-        return
-    plain = image.convert("RGB")
-    page.insert_image(rect, pixmap=pymupdf.Pixmap(pymupdf.csRGB, plain.width, plain.height, plain.tobytes(), False), keep_proportion=False)
+    surface.show_image(image, width, height, box_matrix(shape))
 
 
 def _raster_size(width: float, height: float, px_per_pt: float) -> tuple[int, int]:

@@ -239,6 +239,8 @@ def _listed(texts: list[str]) -> str:
 
 
 def _headers(view: TableView, program: Mapping[str, Any]) -> str:
+    if any(cell.column_span > 1 for row in view.headers for cell in row):
+        raise NoAnswer("a header stands over several columns")
     return _listed([_only(name) for name in view.names])
 
 

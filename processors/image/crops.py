@@ -205,9 +205,12 @@ def crop_pixels(canvas: Canvas) -> np.ndarray:
     columns, rows = canvas.grid
     planes = _planes(canvas.pixels)
     crops = np.empty((1 + columns * rows, 3, CROP, CROP), np.float32)
-    blocks = planes[:, 1:-1, 1:-1].reshape(3, rows, CROP, columns, CROP).transpose(1, 3, 0, 2, 4)
-    np.subtract(blocks, np.float32(127.5), out=crops[1:].reshape(rows, columns, 3, CROP, CROP))
-    crops[1:] /= np.float32(127.5)
+    half = np.float32(127.5)
+    for number in range(columns * rows):  # plane by plane, so that both operations find it in the cache
+        top, left = 1 + CROP * (number // columns), 1 + CROP * (number % columns)
+        for plane, out in zip(planes, crops[1 + number], strict=True):
+            np.subtract(plane[top : top + CROP, left : left + CROP], half, out=out)
+            out /= half
     crops[0] = global_view(planes)
     return crops
 

@@ -21,6 +21,7 @@ SYMBOLS = str.maketrans(  # Symbol and Wingdings, whose glyphs come as private-u
         "\uf061": "α", "\uf062": "β", "\uf067": "γ", "\uf064": "δ", "\uf06d": "μ", "\uf070": "π", "\uf073": "σ",
     }
 )  # fmt: skip
+APART = LIGATURES | SYMBOLS
 QUOTES = re.compile(r"‘‘|’’|``|''")  # how two single ones look
 BLANKS = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000\x00-\x1f]+")
 UNSEEN = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
@@ -39,7 +40,9 @@ class Glyph:
 
 def clean(text: str) -> str:
     """Text without what no reader sees: ligatures apart, one kind of blank, no marks of direction, no private-use bullets."""
-    text = QUOTES.sub(lambda found: "“" if found[0][0] in "‘`" else "”", UNSEEN.sub("", text.translate(LIGATURES).translate(SYMBOLS)))
+    if text.isascii() and text.isprintable() and "  " not in text and "''" not in text and "``" not in text:
+        return text
+    text = QUOTES.sub(lambda found: "“" if found[0][0] in "‘`" else "”", UNSEEN.sub("", text.translate(APART)))
     if ARABIC_FORMS.search(text):
         text = ARABIC_FORMS.sub(lambda found: unicodedata.normalize("NFKC", found[0]).strip(), text)
     return BLANKS.sub(" ", text)

@@ -7,6 +7,7 @@ bottom stand in columns, or in a table when their pieces are short and stand row
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import statistics
 from collections.abc import Sequence
@@ -78,7 +79,12 @@ def _box(lines: Sequence[Line]) -> Box:
     if len(lines) == 1:
         line = lines[0]
         return line.x0, line.y0, line.x1, line.y1
-    return min([line.x0 for line in lines]), min([line.y0 for line in lines]), max([line.x1 for line in lines]), max([line.y1 for line in lines])
+    return (
+        min([line.x0 for line in lines]),
+        min([line.y0 for line in lines]),
+        max([line.x1 for line in lines]),
+        max([line.y1 for line in lines]),
+    )
 
 
 def bands_of(lines: Sequence[Line]) -> list[list[Line]]:
@@ -99,22 +105,23 @@ def bands_of(lines: Sequence[Line]) -> list[list[Line]]:
 def _free(lines: Sequence[Line]) -> list[Span]:
     """The white strips of a set of lines from left to right, those outside included."""
     strips: list[Span] = []
-    reach = float("-inf")
+    reach = -math.inf
     for line in sorted(lines, key=lambda line: line.x0):
         if line.x0 > reach:
             strips.append((reach, line.x0))
         reach = max(reach, line.x1)
-    return [*strips, (reach, float("inf"))]
+    return [*strips, (reach, math.inf)]
 
 
 def _both(one: Sequence[Span], other: Sequence[Span], least: float) -> list[Span]:
     """Where both have white, at least so wide."""
     found, i, j = [], 0, 0
     while i < len(one) and j < len(other):
-        low, high = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
+        (left, right), (x0, x1) = one[i], other[j]
+        low, high = left if left > x0 else x0, right if right < x1 else x1
         if high - low >= least:
             found.append((low, high))
-        if one[i][1] < other[j][1]:
+        if right < x1:
             i += 1
         else:
             j += 1
@@ -122,7 +129,7 @@ def _both(one: Sequence[Span], other: Sequence[Span], least: float) -> list[Span
 
 
 def _inner(strips: Sequence[Span]) -> list[Span]:
-    return [strip for strip in strips if strip[0] > float("-inf") and strip[1] < float("inf")]
+    return [strip for strip in strips if strip[0] > -math.inf and strip[1] < math.inf]
 
 
 def _groups(bands: Sequence[list[Line]], em: float) -> list[_Group]:
@@ -298,7 +305,7 @@ def table_columns(bands: Sequence[Sequence[Line]], columns: Sequence[list[Line]]
     strips = [strip for strip in _inner(_free(full)) if strip[1] - strip[0] >= 0.3 * em]
     if len(strips) + 1 <= len(columns):
         return list(columns)
-    edges = [float("-inf"), *((low + high) / 2 for low, high in strips), float("inf")]
+    edges = [-math.inf, *((low + high) / 2 for low, high in strips), math.inf]
     found: list[list[Line]] = [[] for _ in range(len(edges) - 1)]
     for row in rows:
         for line in row:

@@ -12,7 +12,7 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from processors.page.characters import BLANKS, RTL, Glyph, clean, glyphs_of, logical_order
@@ -22,6 +22,7 @@ FILLED_OR_STROKED = 16 | 32  # MuPDF's character flags; text in render mode 3 ha
 SUPERSCRIPT, BOLD = 1, 16  # PyMuPDF's span flags
 ASCENT, DESCENT = 0.75, 0.22  # of the size: what letters of nearly every font reach above and below their line
 SAME_LINE = 0.25  # of the size: how far baselines of one line may differ
+SMALL = 0.85  # of the size of the letters beside: raised and lowered ones are no larger
 JOINED_GAP = 1.0  # em: pieces of one line that stand closer belong together
 MAX_INITIALS = 20  # of a page
 DUPLICATE_SHIFT = 0.25  # of the size: the shift of shadows and of bold made by printing twice
@@ -37,8 +38,7 @@ RUN_ON, ADDRESS = re.compile(r"[!-~]{25,}"), re.compile(r"[/@_:]|\.\w")  # lette
 MARKER = re.compile(r"(?:[•▪■◦‣●○➢✓❑–—*·-]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)])$")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A piece of a written line. `base` is the y of its baseline; y0 and y1 are what letters reach. `block` is its place in drawing order."""
 
     text: str
@@ -49,7 +49,7 @@ class Line:
     bold: bool = False
     turned: bool = False  # not in the direction of most of the page's text
     block: int = 0
-    glyphs: tuple[Glyph, ...] = field(default=(), repr=False)
+    glyphs: tuple[Glyph, ...] = ()
 
     @property
     def y0(self) -> float:
@@ -129,17 +129,19 @@ def read_lines(
     """
     turns: Counter[int] = Counter()
     for one in found:
-        turns[quarter_of(one.line["dir"])] += len(one.text)
+        turns[quarter_of(*one.line["dir"])] += len(one.text)
     turns.pop(-1, None)
     turn = turns.most_common(1)[0][0] if turns else 0
     by_line: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for word in words:
-        by_line.setdefault((word[5], word[6]), []).append(reach(word, turn, width, height))
+        by_line.setdefault((word[5], word[6]), []).append(reach(word, turn, width, height) if turn else (word[0], word[2]))
     counts: Counter[str] = Counter()
     lines: list[Line] = []
     hidden: list[Line] = []
     for number, one in enumerate(found):
-        spans = [span for span in one.line["spans"] if span["char_flags"] & FILLED_OR_STROKED and span["alpha"] > 0]
+        spans: list[Mapping[str, Any]] = [
+            span for span in one.line["spans"] if span["char_flags"] & FILLED_OR_STROKED and span["alpha"] > 0
+        ]
         num = len(one.text) - one.text.count(" ")
         counts["all"] += num
         if len(spans) != len(one.line["spans"]):
@@ -150,9 +152,9 @@ def read_lines(
             continue
         if not made.text.isascii() and UNKNOWN.search(made.text):  # what the glyphs say, where they were asked
             counts["unknown"] += len(UNKNOWN.findall(made.text))
-            made = replace(made, text=BLANKS.sub(" ", UNKNOWN.sub(" ", made.text)).strip())
+            made = made._replace(text=BLANKS.sub(" ", UNKNOWN.sub(" ", made.text)).strip())
         if made.text:
-            (lines if spans else hidden).extend(_parted(made, by_line.get((one.block, one.number), [])))
+            (lines if spans else hidden).extend(_parted(made, by_line.get((one.block, one.number), ())))
     frame = (width, height) if turn % 2 == 0 else (height, width)
     told = Counts(counts["all"], counts["unknown"], counts["invisible"])
     return TextLayer(tuple(_joined(_once(lines))), told, *frame, turn, tuple(_joined(_once(hidden))))
@@ -160,17 +162,17 @@ def read_lines(
 
 def _parted(line: Line, boxes: Sequence[tuple[float, float]]) -> list[Line]:
     """The line cut where its words (x0, x1 of each) stand further apart than those of one text."""
-    tokens = line.text.split()
-    if line.glyphs or line.turned or len(tokens) != len(boxes) or len(tokens) < 2:
+    gap = JOINED_GAP * line.size
+    cuts = [number for number, (one, other) in enumerate(itertools.pairwise(boxes), 1) if other[0] - one[1] > gap]
+    if not cuts or line.glyphs or line.turned:
         return [line]
-    found: list[Line] = []
-    start = 0
-    for number in range(1, len(tokens) + 1):
-        if number == len(tokens) or boxes[number][0] - boxes[number - 1][1] > JOINED_GAP * line.size:
-            ends = boxes[start][0], boxes[number - 1][1]
-            found.append(replace(line, text=" ".join(tokens[start:number]), x0=ends[0], x1=ends[1]))
-            start = number
-    return found if len(found) > 1 else [line]
+    tokens = line.text.split()
+    if len(tokens) != len(boxes):
+        return [line]
+    return [
+        line._replace(text=" ".join(tokens[start:stop]), x0=boxes[start][0], x1=boxes[stop - 1][1])
+        for start, stop in itertools.pairwise([0, *cuts, len(tokens)])
+    ]
 
 
 def _place(span: Mapping[str, Any], turn: int, width: float, height: float) -> tuple[float, float]:
@@ -185,8 +187,8 @@ def _line(
     letters = [span for span in spans if span["text"] != " "]
     if not letters or one.text.isspace():
         return None
-    sizes = {span["size"] for span in letters}
-    longest = letters[0] if len(sizes) == 1 else max(letters, key=lambda span: len(span["text"]))
+    one_size = len(letters) == 1 or len({span["size"] for span in letters}) == 1
+    longest = letters[0] if one_size else max(letters, key=lambda span: len(span["text"]))
     size = float(longest["size"])
     if not 0 < size < math.inf:
         return None
@@ -195,10 +197,11 @@ def _line(
     text = clean(text).strip()
     if not text or RULE_OF_SIGNS.match(text):
         return None
-    text = LEADERS.sub(" ... ", text).strip()
-    quarter = quarter_of(one.line["dir"])
+    if text.count(".") >= 5 or "……" in text or "_____" in text:
+        text = LEADERS.sub(" ... ", text).strip()
+    quarter = quarter_of(*one.line["dir"])
     start, base = _place(longest, turn, width, height)
-    reaches = [reach(span["bbox"], turn, width, height) for span in letters]
+    reaches = [reach(span["bbox"], turn, width, height) for span in letters] if turn else [span["bbox"][::2] for span in letters]
     x0, x1 = min(reaches)[0], max([end for _, end in reaches])
     if quarter == -1:  # aslant, as headings of narrow columns are: it stands where it begins
         x0, x1 = start, start + size
@@ -212,6 +215,8 @@ def _line(
 
 def _text_of(spans: Sequence[Mapping[str, Any]], longest: Mapping[str, Any], turn: int) -> str:
     """The text of spans that follow one another; a blank where white between them is as wide as one."""
+    if len(spans) == 1:
+        return str(spans[0]["text"])
     size = longest["size"]
     pieces: list[str] = []
     before: Mapping[str, Any] | None = None
@@ -221,7 +226,7 @@ def _text_of(spans: Sequence[Mapping[str, Any]], longest: Mapping[str, Any], tur
             before = None
         elif before is not None and _white(before, span, turn) > 0.15 * size:
             pieces.append(" ")
-        pieces.append(_small(span, longest, turn) if pieces and span["size"] < 0.85 * size else text)
+        pieces.append(_small(span, longest, turn) if pieces and span["size"] < SMALL * size else text)
         before = None if text[-1:] == " " else span
     return "".join(pieces)
 
@@ -229,6 +234,8 @@ def _text_of(spans: Sequence[Mapping[str, Any]], longest: Mapping[str, Any], tur
 def _white(before: Mapping[str, Any], span: Mapping[str, Any], turn: int) -> float:
     """The white between two spans, in the direction of most of the page's text."""
     left, right = before["bbox"], span["bbox"]
+    if turn == 0:
+        return float(right[0] - left[2])
     return float((right[0] - left[2], right[1] - left[3], left[0] - right[2], left[1] - right[3])[turn])
 
 
@@ -259,8 +266,12 @@ def _spaced(raw: Mapping[str, Any]) -> str:
 def _once(lines: list[Line]) -> list[Line]:
     """The lines without those that stand, with the same text, where another stands already."""
     kept: dict[tuple[str, int, int], list[Line]] = {}  # by text and square, the twins of a line being in its own or a neighbour
+    num = Counter([line.text for line in lines])
     found = []
     for line in lines:
+        if num[line.text] == 1:
+            found.append(line)
+            continue
         near = DUPLICATE_SHIFT * line.size
         column, row = int(line.x0 // near), int(line.base // near)
         around = [twin for i in (-1, 0, 1) for j in (-1, 0, 1) for twin in kept.get((line.text, column + i, row + j), ())]
@@ -273,13 +284,17 @@ def _once(lines: list[Line]) -> list[Line]:
 def _joined(lines: list[Line]) -> list[Line]:
     """Pieces of one line in one: those that stand close, a list's marker and its text, raised and lowered letters."""
     lines = _with_initials(lines)
+    sizes = [line.size for line in lines]
     for belongs in (_is_raised, _is_same_line):
+        if belongs is _is_raised and lines and min(sizes) > SMALL * max(sizes):
+            continue  # none is
         done: list[Line] = []
         for line in sorted(lines, key=lambda line: (line.turned, round(line.base, 1), line.x0)):
-            for index in range(len(done) - 1, max(-1, len(done) - 12), -1):
+            base, far = line.base, 0.6 * line.size
+            for index in range(len(done) - 1, max(-1, len(done) - 12), -1) if not line.turned else ():
                 other = done[index]
-                below = line.base - other.base
-                if (below > 0.6 * line.size and below > 0.6 * other.size) or other.turned or line.turned:
+                below = base - other.base
+                if (below > far and below > 0.6 * other.size) or other.turned:
                     continue
                 if belongs(other, line) if other.x0 <= line.x0 else belongs(line, other):
                     done[index] = _join(other, line)
@@ -303,7 +318,7 @@ def _is_raised(left: Line, right: Line) -> bool:
     """Whether one is small and stands a little above or below the other's line, close to it."""
     size, smaller = max(left.size, right.size), min(left.size, right.size)
     step = abs(left.base - right.base)
-    return smaller <= 0.85 * size and SAME_LINE * smaller < step <= 0.6 * size and -0.2 * size < right.x0 - left.x1 < 0.3 * size
+    return smaller <= SMALL * size and SAME_LINE * smaller < step <= 0.6 * size and -0.2 * size < right.x0 - left.x1 < 0.3 * size
 
 
 def _with_initials(lines: list[Line]) -> list[Line]:
@@ -322,7 +337,7 @@ def _with_initials(lines: list[Line]) -> list[Line]:
             first = min(beside, key=lambda line: line.base)
             done.remove(initial)
             glue = "" if first.text[:1].islower() else " "
-            done[done.index(first)] = replace(first, text=initial.text + glue + first.text)
+            done[done.index(first)] = first._replace(text=initial.text + glue + first.text)
     return done
 
 
@@ -335,13 +350,13 @@ def _join(one: Line, other: Line) -> Line:
     else:
         glyphs = ()
         text = _side_by_side(left, right)
-    return replace(main, text=text, x0=left.x0, x1=max(left.x1, right.x1), bold=left.bold and right.bold, glyphs=glyphs)
+    return main._replace(text=text, x0=left.x0, x1=max(left.x1, right.x1), bold=left.bold and right.bold, glyphs=glyphs)
 
 
 def _side_by_side(left: Line, right: Line) -> str:
     size = max(left.size, right.size)
     text = right.text
-    if right.size <= 0.85 * left.size and FIGURES.match(text) and abs(right.base - left.base) > 0.08 * left.size:
+    if right.size <= SMALL * left.size and FIGURES.match(text) and abs(right.base - left.base) > 0.08 * left.size:
         text = text.translate(SUPERSCRIPTS if right.base < left.base else SUBSCRIPTS)
     return left.text + (" " if right.x0 - left.x1 > 0.12 * size else "") + text
 

@@ -12,6 +12,7 @@ import math
 import re
 import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -319,7 +320,7 @@ def read_page(request: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, An
         }
     else:
         raise why
-    return answer, [np.ascontiguousarray(pixels).data]
+    return answer, [np.ascontiguousarray(pixels).reshape(-1).data]
 
 
 def _why_not(
@@ -353,12 +354,11 @@ def quality_of(texts: Sequence[str]) -> float:
     A text layer with a wrong table of characters mixes figures, signs and capitals inside words.
     """
     good = total = 0
-    for text in texts:
-        for token in text.split():
-            total += len(token)
-            core = token.strip(MARKS)
-            if core.isdecimal() or (core.isalpha() and (core[1:].islower() or core.isupper() or not core.isascii())) or is_plausible(core):
-                good += len(token)
+    for token, num in Counter(" ".join(texts).split()).items():
+        total += num * len(token)
+        core = token.strip(MARKS)
+        if core.isdecimal() or (core.isalpha() and (core[1:].islower() or core.isupper() or not core.isascii())) or is_plausible(core):
+            good += num * len(token)
     return good / total if total else 0.0
 
 
@@ -367,10 +367,11 @@ def vowelless_share(texts: Sequence[str]) -> float:
 
     No language has more than a few per cent, Czech included; letters exchanged for others by a wrong table have half.
     """
-    words = [word for text in texts for word in LATIN_WORD.findall(text) if not word.isupper()]
+    words = [word for word in LATIN_WORD.findall("\n".join(texts)) if not word.isupper()]
     if len(words) < MIN_WORDS:
         return 0.0
-    return sum(not VOWEL.search(unicodedata.normalize("NFD", word)) for word in words) / len(words)
+    bare = [word for word in words if not VOWEL.search(word)]
+    return sum(not VOWEL.search(unicodedata.normalize("NFD", word)) for word in bare) / len(words)
 
 
 def is_plausible(core: str) -> bool:
@@ -484,4 +485,4 @@ def scan_page(request: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, An
         pixels = _render(page, request["max_side_px"], request["dpi"], is_grey=True)
     except _errors() as error:
         raise Refused(DAMAGED_PAGE, f"page {request['page'] + 1}: {type(error).__name__}: {error}"[:200]) from error
-    return {"width_px": pixels.shape[1], "height_px": pixels.shape[0]}, [np.ascontiguousarray(pixels).data]
+    return {"width_px": pixels.shape[1], "height_px": pixels.shape[0]}, [np.ascontiguousarray(pixels).reshape(-1).data]

@@ -41,6 +41,9 @@ COMPOUND = frozenset(
     )
 )
 STARTS = re.compile(r"(?:[•▪■◦‣●○➢✓❑]|[–—*·-]\s|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)]\s)")
+STOPS = re.compile(r"[.!?:。؟][\"'”’)\]⁰¹²³⁴⁵⁶⁷⁸⁹,]*$")
+LISTED = re.compile(r"(\d{1,3})\s")
+WORD = re.compile(r"\w[\w-]*\w(?=[^\w-]|$)")
 TITLE, HEADING, TEXT, TABLE = "title", "heading", "text", "table"
 
 
@@ -128,13 +131,14 @@ def _paragraphs(lines: Sequence[Line]) -> list[list[list[Line]]]:
     by_size: dict[int, list[float]] = {}
     for row, step in zip(rows, steps, strict=False):
         by_size.setdefault(round(row[0].size), []).append(step)
+    usual = {size: statistics.median_low(found) for size, found in by_size.items()}
+    any_size = statistics.median_low(steps or [0.0])
     found: list[list[list[Line]]] = []
     for number, row in enumerate(rows):
         around = rows[max(0, number - 3) : number + 3]
-        edge = max(other[-1].x1 for other in around)
-        usual = statistics.median_low(by_size.get(round(row[0].size), steps or [0.0]))
+        x0, x1 = min([other[0].x0 for other in around]), max([other[-1].x1 for other in around])
         after = rows[number + 1] if number + 1 < len(rows) else None
-        if found and not _begins(found[-1], row, after, steps[number - 1], usual, min(other[0].x0 for other in around), edge):
+        if found and not _begins(found[-1], row, after, steps[number - 1], usual.get(round(row[0].size), any_size), x0, x1):
             found[-1].append(row)
         else:
             found.append([row])
@@ -159,7 +163,7 @@ def _begins(
         return False  # centred on one axis
     indented = first.x0 - last[0].x0 > INDENT * size and (after is None or first.x0 - after[0].x0 > 0.5 * INDENT * size)
     hanging = len(paragraph) > 1 and last[0].x0 - first.x0 > INDENT * size and abs(paragraph[0][0].x0 - first.x0) < 0.3 * size
-    stops = re.search(r"[.!?:。؟][\"'”’)\]⁰¹²³⁴⁵⁶⁷⁸⁹,]*$", last[-1].text) is not None
+    stops = STOPS.search(last[-1].text) is not None
     word = len(first.text.split(" ")[0]) / max(1, len(first.text)) * first.width
     room = x1 - last[-1].x1
     broken_early = room > word + 1.5 * size and room > 0.15 * (x1 - x0)  # the next word would have found place
@@ -168,13 +172,8 @@ def _begins(
 
 def _is_next(before: Line, line: Line) -> bool:
     """Whether two lines begin with numbers of one list, as references do."""
-    numbers = [re.match(r"(\d{1,3})\s", one.text) for one in (before, line)]
-    return (
-        numbers[0] is not None
-        and numbers[1] is not None
-        and int(numbers[1][1]) == int(numbers[0][1]) + 1
-        and abs(before.x0 - line.x0) < line.size
-    )
+    one, other = LISTED.match(before.text), LISTED.match(line.text)
+    return one is not None and other is not None and int(other[1]) == int(one[1]) + 1 and abs(before.x0 - line.x0) < line.size
 
 
 def join_lines(lines: Sequence[str], words: frozenset[str] = frozenset()) -> str:
@@ -219,11 +218,8 @@ def _mend(text: str, line: str, words: frozenset[str]) -> str:
 
 def words_of(passages: Sequence[Passage]) -> frozenset[str]:
     """The words of a page as they stand inside lines, in small letters: evidence of how a broken one is written."""
-    found: set[str] = set()
-    for passage in passages:
-        for line in passage.lines or (" ".join(cell) for cell in passage.rows):
-            found.update(word.lower().replace("\u2010", "-") for word in re.findall(r"\w[\w-]*\w(?=[^\w-]|$)", line.rstrip(HYPHENS + " ")))
-    return frozenset(found)
+    lines = [line.rstrip(HYPHENS + " ") for passage in passages for line in passage.lines or [" ".join(cell) for cell in passage.rows]]
+    return frozenset(word.lower().replace("\u2010", "-") for word in set(WORD.findall("\n".join(lines))))
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:

@@ -12,7 +12,7 @@ from processors.guard import guarded
 from processors.video.animated import decode_animation, is_picture
 from processors.video.decode import DecodedClip, decode_clip, scan_clip
 from processors.video.index import Index, Limits
-from processors.video.select import MAX_SCANNED, SCAN_HZ, SCAN_SIDE_PX, SCENES, Selection, cuts, thumbnail
+from processors.video.select import MAX_SCANNED, SCAN_HZ, SCAN_SIDE_PX, SCENES, Selection, cell_colours, cuts
 
 GUARD = GuardLimits(cpu_s=3_600.0, memory_bytes=6 << 30, idle_s=3_600.0)  # far above an hour of video, which takes minutes
 
@@ -44,7 +44,7 @@ def find_cuts(data: bytes, duration_s: float, *, stream: int | None = None, limi
     every_s = max(1 / SCAN_HZ, duration_s / MAX_SCANNED)
     scan_clip(
         data,
-        lambda time_s, pixels: seen.append((time_s, thumbnail(pixels))),
+        lambda time_s, pixels: seen.append((time_s, cell_colours(pixels))),
         every_s=every_s,
         side_px=SCAN_SIDE_PX,
         stream=stream,

@@ -95,6 +95,9 @@ def _only(found: Sequence[str], where: str) -> str:
 
 def _earlier(truth: Mapping[str, Any], program: Mapping[str, Any]) -> str:
     one, other = program["events"]
+    texts = [event["event"] for event in truth["events"]]
+    if texts.count(texts[one]) > 1 or texts.count(texts[other]) > 1:
+        raise Unanswerable("one of the events happens twice")
     frames = first_frame_of(truth, one), first_frame_of(truth, other)
     if frames[0] == frames[1]:
         raise Unanswerable("both events are first seen in one frame")
@@ -118,11 +121,12 @@ def _alike(truth: Mapping[str, Any], program: Mapping[str, Any]) -> str:
 
 
 def _odd_one(truth: Mapping[str, Any], program: Mapping[str, Any]) -> str:
-    """The frame whose nearest neighbour is far, while every other frame has one that is near."""
+    """The frame that is farther from every other, by a margin, than any two of those are from one another."""
     count = len(truth["labels"])
     nearest = [min(truth["differences"][one][other] for other in range(count) if other != one) for one in range(count)]
     ranked = sorted(range(count), key=lambda frame: -nearest[frame])
-    if count < 3 or nearest[ranked[0]] < max(ODD_LEAST, ODD_MARGIN * nearest[ranked[1]]):
+    widest = max((truth["differences"][one][other] for one in ranked[1:] for other in ranked[1:]), default=0.0)
+    if count < 3 or nearest[ranked[0]] < max(ODD_LEAST, ODD_MARGIN * widest):
         raise Unanswerable("no frame stands out clearly")
     return str(truth["labels"][ranked[0]])
 

@@ -94,7 +94,8 @@ def given_messages(fields: Mapping[str, Any], key: str, seed: int) -> list[dict[
             if not isinstance(fields[name], list):
                 raise Refused(BAD_MESSAGE, f"{name} is {str(fields[name])[:80]}, expected a list")
             return list(fields[name])
-    question, answer = text_field(fields, *QUESTION_COLUMNS), text_field(fields, *ANSWER_COLUMNS)
+    # Video-ChatGPT names them q and a, its benchmark Q and A
+    question, answer = text_field(fields, *QUESTION_COLUMNS, "q", "Q"), text_field(fields, *ANSWER_COLUMNS, "a", "A")
     if question and answer:
         return _turn(question, answer)
     pairs = [as_pair(item) or {} for item in listed_pairs(fields) or ()]

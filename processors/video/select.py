@@ -109,8 +109,11 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
 
 
 def change(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean difference of two thumbnails in grey levels."""
-    return float(np.abs(one - other).mean())
+    """Mean difference of two thumbnails in grey levels; of coloured ones, that of the band which differs most.
+
+    Shapes: each (16, 16) or (16, 16, 3).
+    """
+    return float(np.abs(one - other).mean(axis=(0, 1)).max())
 
 
 def cuts(thumbnails: Sequence[np.ndarray]) -> list[int]:

@@ -7,7 +7,7 @@ computed once more from what is stored, by whoever doubts it, and `CheckAnswers`
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.facts import Fact
@@ -69,8 +69,18 @@ def ask_about(
     return Conversation(row.key, row.origin, tuple(turns), {**row.facts, **(facts or {}), **asked_facts(asked, truth)}, row.parents)
 
 
-def choose(asked: Sequence[Asked], most: int, seed: int, key: str, step: str) -> list[Asked]:
-    """At most `most` of them, by a hash of seed, step and key, in their own order; those of different programs before two of one."""
+def choose(
+    asked: Sequence[Asked],
+    most: int,
+    seed: int,
+    key: str,
+    step: str,
+    tells: Callable[[Asked], frozenset[tuple[object, ...]]] | None = None,
+) -> list[Asked]:
+    """At most `most` of them, by a hash of seed, step and key, in their own order; those of different programs before two of one.
+
+    `tells` gives what a question or its answer gives away: none of this is told twice, since the second time it could be copied.
+    """
     order = keyed_rng(seed, step, key).permutation(len(asked))
     seen: dict[str, int] = {}
     ranked = []
@@ -78,4 +88,11 @@ def choose(asked: Sequence[Asked], most: int, seed: int, key: str, step: str) ->
         how = asked[index].told_how
         seen[how] = seen.get(how, 0) + 1
         ranked.append((seen[how], place, int(index)))
-    return [asked[index] for index in sorted(index for _, _, index in sorted(ranked)[:most])]
+    kept: list[int] = []
+    told: set[tuple[object, ...]] = set()
+    for _, _, index in sorted(ranked):
+        given_away = tells(asked[index]) if tells is not None else frozenset()
+        if len(kept) < most and told.isdisjoint(given_away):
+            kept.append(index)
+            told |= given_away
+    return [asked[index] for index in sorted(kept)]

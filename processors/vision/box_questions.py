@@ -44,7 +44,9 @@ BOX_RULES = BoxRules()
 
 NOTHING_CLEAR = Reason("nothing_clear_to_ask", "No question about the boxes has one answer that can be seen")
 
-OPS = ("detect", "detect_all", "refer", "label_at", "count", "further", "is_further", "grounded_caption")
+# in the order of their turns: boxes tell how many there are and where, so they come last
+OPS = ("count", "further", "is_further", "label_at", "refer", "detect", "detect_all", "grounded_caption")
+_AXES = {"left": "across", "right": "across", "above": "down", "below": "down", "larger": "size"}
 MAX_LISTED, MAX_COUNT = 30, 20  # longer lists are not read to their end, and larger crowds not counted by anybody
 MAX_SAME_NAME = 2  # regions asked about whose answer is the same
 MAX_COMPARED = 10  # objects of which every two are compared
@@ -100,7 +102,7 @@ _ASKS = {
     "count": (
         "How many objects of the category “{label}” are in the image? Answer with a number.",
         "Count the objects of the kind “{label}” and answer with a number.",
-        "How many times is a “{label}” to be seen? Answer with a number.",
+        "How many objects of the kind “{label}” can be seen? Answer with a number.",
     ),
     "grounded_caption": (
         "Describe the image and give, behind what you name, its box.",
@@ -158,6 +160,27 @@ def ask_boxes(placed: PlacedBoxes, bins: int, is_complete: bool, ops: Sequence[s
         "grounded_caption": _ask_caption,
     }
     return [asked for op in OPS if op in ops for asked in makers[op](asking, is_complete, op)]
+
+
+def tells(truth: Mapping[str, Any], one: Asked) -> frozenset[tuple[object, ...]]:
+    """What a question and its answer give away: the boxes they name, by their places, or how two objects compare along an axis."""
+    program: Mapping[str, Any] = one.program
+    op = program["op"]
+    if op in ("further", "is_further"):
+        return frozenset({(_AXES[program["side"]], *sorted(program["labels"]))})
+    if op == "count":
+        return frozenset()
+    if op == "label_at":
+        return frozenset({("box", program["place"])})
+    if op == "grounded_caption":
+        return frozenset(("box", place) for _, _, places in truth["phrases"] for place in places)
+    labels = program.get("labels", [program.get("label")])
+    found = (
+        place
+        for place, box in enumerate(truth["boxes"])
+        if (box.get("phrase") == program["phrase"] if "phrase" in program else box["label"] in labels)
+    )
+    return frozenset(("box", place) for place in found)
 
 
 def clear_labels(boxes: Sequence[LabelledBox]) -> dict[str, int]:
@@ -250,6 +273,8 @@ def _ask_caption(asking: _Asking, is_complete: bool, op: str) -> Iterator[Asked]
 class GroundingTask:
     """A row with an image and boxes becomes a conversation of at most `max_questions` questions about them, chosen by a hash.
 
+    No box, and no comparison of two objects along an axis, is told in two of them.
+
     `is_complete`: the boxes name every object of their categories.
     """
 
@@ -280,13 +305,14 @@ class GroundingTask:
         except Refused as refused:
             return Reject(row.key, refused.reason.name, refused.detail)
         every = ask_boxes(placed, self.rules.bins, self.is_complete, self.ops, self.seed, row.key)
-        asked = choose(every, self.max_questions, self.seed, row.key, "grounding_task")
+        boxes = placed.truth(self.rules.bins)
+        asked = choose(every, self.max_questions, self.seed, row.key, "grounding_task", lambda one: tells(boxes, one))
         if not asked:
             return Reject(
                 row.key, NOTHING_CLEAR.name, f"{len(placed.boxes)} boxes; crowds, small ones and several of a kind are not asked about"
             )
         facts: dict[str, FactValue] = {**place_facts(placed, decoded.orientation), **marks_fact(marks(placed))}
-        truth = {KIND: placed.truth(self.rules.bins)}
+        truth = {KIND: boxes}
         return ask_about(row, [Image(source=row.blobs["image"])], asked, truth, facts)
 
 

@@ -260,8 +260,8 @@ def _changed(
         target = box
         if change == PASTE:
             target, category = _landing(box, boxes, width, height, rng), ""
-            if target == box:
-                continue
+            if target == box or before[box[1] : box[3], box[0] : box[2]].std(axis=(0, 1)).mean() < VISIBLE_LEVELS:
+                continue  # a piece of sky or wall looks like a plain rectangle, not like a second one of anything
             after = before.copy()
             after[target[1] : target[3], target[0] : target[2]] = before[box[1] : box[3], box[0] : box[2]]
         region = slice(target[1], target[3]), slice(target[0], target[2])

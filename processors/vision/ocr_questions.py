@@ -23,6 +23,7 @@ MIN_BOX = 3  # thousandths; a smaller box is a click's width
 MAX_SHARED = 0.3  # of another line's box, that may lie inside the box of which the text is asked for
 MAX_ASKED_CHARS = 120  # of a text in a question
 MIN_WORD = 3
+MAX_COUNTED_ROWS = 20  # nobody counts more without losing a row
 
 FULL_TEXT = (
     "Read all the text in the picture, line by line.",
@@ -63,7 +64,7 @@ HAS_WORD = (
 )
 BESIDE = (
     'What is written to the right of "{text}", on the same line?',
-    'What stands next to "{text}" on its line?',
+    'What stands next on the line, to the right of "{text}"?',
     'Read what comes right after "{text}" on the same line.',
 )
 FIELD = {
@@ -172,7 +173,7 @@ def _is_alone(text: str, lines: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def ask_rows(truth: Mapping[str, Any], rng: np.random.Generator) -> list[Asked]:
-    """Lines by number, the first, the last, how many: of pictures with clear rows in which every line is legible."""
+    """Lines by number, the first, the last, and, of a few, how many: of pictures with clear rows in which every line is legible."""
     rows = truth["rows"]
     if truth["num_illegible"] or len(rows) < 2 or not are_rows_clear(truth):
         return []
@@ -181,7 +182,7 @@ def ask_rows(truth: Mapping[str, Any], rng: np.random.Generator) -> list[Asked]:
         _lines(truth, _pick(ROW, rng, n=number, nth=_ordinal(number)), "row", number=number),
         _lines(truth, _pick(FIRST_ROW, rng), "row", number=1),
         _lines(truth, _pick(LAST_ROW, rng), "row", number=-1),
-        _lines(truth, _pick(NUM_ROWS, rng), "num_rows"),
+        *([_lines(truth, _pick(NUM_ROWS, rng), "num_rows")] if len(rows) <= MAX_COUNTED_ROWS else []),
     ]
 
 

@@ -65,6 +65,8 @@ def asked_of(
 ) -> list[Asked]:
     """The questions of the named targets, in their order."""
     at, of = ask_places(lines, rng, PER_TARGET)
+    if AT_BOX in targets and BOX_OF in targets:
+        at, of = _apart(at, of)
     makers = {
         FULL_TEXT: lambda: ask_full_text(lines, rng, OVERLAID_TEXT) if is_overlaid else ask_full_text(lines, rng),
         AS_JSON: lambda: ask_json(fields, rng),
@@ -76,6 +78,15 @@ def asked_of(
         VALUES: lambda: ask_fields(fields, rng),
     }
     return [one for name in targets for one in makers[name]()]
+
+
+def _apart(at: list[Asked], of: list[Asked]) -> tuple[list[Asked], list[Asked]]:
+    """Without questions for the box of a text that was just read at its box; some of each kind where there are two lines or more."""
+    for kept in (at, at[:1]):
+        others = [one for one in of if one.program["text"] not in {read.answer for read in kept}]
+        if others:
+            return kept, others
+    return at, []
 
 
 def chosen(asked: list[Asked], most: int, seed: int, key: str) -> list[Asked]:

@@ -246,7 +246,7 @@ def test_any_fsspec_url() -> None:
 def test_errors_name_what_is_supported(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="is not there"):
         open_source(str(tmp_path / "none"))
-    with pytest.raises(ValueError, match="expected one of jsonl, parquet, coco, folder, pages, webdataset, datasets"):
+    with pytest.raises(ValueError, match="expected one of jsonl, json, parquet, coco, folder, pages, webdataset, datasets"):
         open_source(str(tmp_path), "csv")
     (tmp_path / "x.bin").write_bytes(b"")
     with pytest.raises(ValueError, match="cannot be told from its name"):

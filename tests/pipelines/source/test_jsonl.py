@@ -209,6 +209,22 @@ def test_images_named_in_messages_are_read_in_their_order(tmp_path: Path) -> Non
     ]
 
 
+def test_videos_named_in_messages_or_in_a_list_are_read(tmp_path: Path) -> None:
+    folder = media_folder(tmp_path)
+    parts = [{"type": "video", "video": "b.jpg"}, {"type": "video_url", "video_url": {"url": "media/a.wav"}}]
+    rows: list[dict[str, object]] = [
+        {"messages": [{"role": "user", "content": parts}]},
+        {"messages": [{"role": "user", "content": "<video>What happens?"}], "videos": ["media/a.wav"]},
+        {"messages": [{"role": "user", "content": parts}], "video": "media/a.wav"},  # the field counts
+    ]
+    write_jsonl(folder / "m.jsonl", rows)
+    assert [item.blobs for item in read_all(JsonlManifest(str(folder), "m.jsonl")) if isinstance(item, Row)] == [
+        {"video": b"picture", "video.1": b"sound"},
+        {"video": b"sound"},
+        {"video": b"sound"},
+    ]
+
+
 def test_media_may_lie_in_another_root(tmp_path: Path) -> None:
     folder = media_folder(tmp_path)
     write_jsonl(tmp_path / "lists" / "m.jsonl", [{"audio": "a.wav"}, {"audio": "../b.jpg"}])

@@ -48,6 +48,20 @@ def test_every_kind_is_drawn_and_every_text_is_on_the_picture(kind, monkeypatch)
         assert all(draw.Pen(chart, DEFAULT_STYLE, 12).number(value) in shown.replace("%", "") + shown for value in values)
 
 
+def test_a_legend_is_read_row_by_row(monkeypatch):
+    drawn = []
+    trouble = draw._trouble
+    monkeypatch.setattr(draw, "_trouble", lambda figure: drawn.append(figure) or trouble(figure))
+    names = ["Harbour Tram", "Airport Express", "Ring Bus Line", "Night Bus Line", "Green Line"]
+    chart = Chart("line", ("2020", "2021", "2022"), tuple(Series(name, (1.0 + at, 2.0, 3.0)) for at, name in enumerate(names)))
+    for place in ("top", "bottom"):
+        draw_chart(chart, replace(DEFAULT_STYLE, legend=place), 420, 420)
+        texts = drawn[-1].legends[0].get_texts()
+        boxes = [(-round(text.get_window_extent().y0), text.get_window_extent().x0, text.get_text()) for text in texts]
+        assert len({box[0] for box in boxes}) > 1, "the legend has several rows"
+        assert [name for _, _, name in sorted(boxes)] == names
+
+
 def test_a_chart_of_a_stated_size_has_it_even_where_its_texts_do_not_fit():
     crowded = Chart("bar", tuple(f"A rather long category {n}" for n in range(9)), (Series("a", tuple(range(9))),), "T", labels=True)
     assert draw_chart(crowded, DEFAULT_STYLE, 300, 200).shape == (200, 300, 3)

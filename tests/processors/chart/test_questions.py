@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from processors.chart.choose import Names, fitting_kinds, make_chart
 from processors.chart.programs import _OPS, execute
 from processors.chart.questions import Shown, all_questions, table_questions
-from processors.chart.table import Table, table_from_rows
+from processors.chart.table import NUMBER, Column, Table, table_from_rows
 from processors.chart.wordings import WORDINGS
 from schemas.identity import keyed_rng
 
@@ -84,7 +85,7 @@ def _shown(rows: list[list[object]], kind: str, has_numbers: bool = True) -> Sho
 
 
 def _ops(shown: Shown) -> set[str]:
-    return {str(one.program["op"]) for one in all_questions(shown, keyed_rng(0, "q", "k"))}
+    return {str(one.program["op"]) for key in "kl" for one in all_questions(shown, keyed_rng(0, "q", key))}
 
 
 def test_with_numbers_on_the_marks_everything_is_asked():
@@ -118,6 +119,22 @@ def test_kinds_without_a_common_base_are_not_compared_without_numbers(kind):
         "count_series",
         "series",
     }
+
+
+def test_counts_have_values_on_both_sides_and_marks_that_lie_on_one_another_are_not_counted():
+    counted = [
+        one
+        for key in range(20)
+        for one in all_questions(_shown(ROWS, "grouped_bar", has_numbers=False), keyed_rng(0, "q", str(key)))
+        if str(one.program["op"]).startswith("count_above") or one.program["op"] == "count_below"
+    ]
+    assert counted and {one.answer for one in counted} <= {"1", "2", "3"}
+    columns = (Column("a"), Column("dashed"), Column("n", NUMBER))
+    rows = (("E", "no", 81.0), ("E", "yes", 81.0), ("F", "yes", 19.0), ("G", "yes", 40.0))
+    shown = Shown(Table(columns, rows), "line", dims=("a", "dashed"), measures=("n",), has_numbers=True)
+    apart = replace(shown, table=Table(columns, (("E", "no", 80.0), *rows[1:])))
+    assert {"sum", "mean"} <= _ops(apart) and {"count_above", "count_below"} & _ops(apart)
+    assert not {"sum", "mean", "count_above", "count_below"} & _ops(shown)
 
 
 def test_ties_are_not_asked_about():

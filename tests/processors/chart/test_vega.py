@@ -114,6 +114,53 @@ def test_numbers_written_on_the_marks_make_values_readable():
     assert table_questions(written, keyed_rng(0, "q", "k"))[0].answer.count("55") == 1
 
 
+def test_a_number_at_another_mark_does_not_make_values_readable():
+    """Without the grouping that the wedges have, Vega puts the numbers in another order around the ring."""
+    data = {"values": [{"c": "Rent", "v": 900}, {"c": "Food", "v": 450}, {"c": "Other", "v": 130}]}
+    theta = {"field": "v", "type": "quantitative", "stack": True}
+    colour = {"field": "c", "type": "nominal"}
+    for text_encoding, is_right in (({"color": {"value": "black"}}, False), ({"color": colour}, True)):
+        ring = {"mark": {"type": "arc", "innerRadius": 50, "outerRadius": 90}, "encoding": {"color": colour}}
+        text = {"mark": {"type": "text", "radius": 110}, "encoding": {"text": {"field": "v"}, **text_encoding}}
+        shown = shown_of(render_spec({"data": data, "encoding": {"theta": theta}, "layer": [ring, text]}).scene)
+        assert shown.chart == "donut" and shown.has_numbers is is_right
+        ops = {one.program["op"] for one in all_questions(shown, keyed_rng(0, "q", "k"))}
+        assert {"lookup", "argmax", "compare"} <= ops if is_right else ops == {"chart_kind", "count_distinct"}
+    shifted = [{"a": "A", "b": 28, "at": "B"}, {"a": "B", "b": 55, "at": "A"}]
+    bars = {"mark": "bar", "encoding": {"x": {"field": "a"}, "y": {"field": "b", "type": "quantitative"}}}
+    text = {"mark": "text", "encoding": {"x": {"field": "at"}, "text": {"field": "b", "type": "quantitative"}}}
+    assert not shown_of(render_spec({"data": {"values": shifted}, "layer": [bars, text]}).scene).has_numbers
+
+
+def test_a_heatmap_is_read_where_its_cells_have_numbers():
+    values = [{"day": day, "hour": str(hour), "calls": 10 * hour + place} for place, day in enumerate(("Mon", "Tue")) for hour in (9, 10)]
+    encoding = {"x": {"field": "day", "type": "ordinal"}, "y": {"field": "hour", "type": "ordinal"}}
+    cells = {"mark": "rect", "encoding": {"color": {"field": "calls", "type": "quantitative"}}}
+    text = {"mark": "text", "encoding": {"text": {"field": "calls", "type": "quantitative"}}}
+    written = shown_of(render_spec({"data": {"values": values}, "encoding": encoding, "layer": [cells, text]}).scene)
+    assert (written.chart, written.has_numbers, written.dims, written.ticks) == ("heatmap", True, ("day", "hour"), ())
+    asked = all_questions(written, keyed_rng(0, "q", "k"))
+    assert {one.answer for one in asked if one.program["op"] == "argmax"} == {"Tue, 10"}
+    assert all("of calls" in one.question for one in asked if one.program["op"] in ("lookup", "argmax", "difference"))
+    plain = shown_of(render_spec({"data": {"values": values}, "encoding": encoding, "layer": [cells]}).scene)
+    assert plain.chart == "heatmap" and {one.program["op"] for one in all_questions(plain, keyed_rng(0, "q", "k"))} <= {
+        *("chart_kind", "x_title", "y_title", "count_distinct")
+    }
+
+
+def test_bars_that_stand_on_one_another_at_one_place_are_not_counted_apart():
+    values = [{"group": group, "v": value} for value in (0.1, 0.7, 0.6) for group in "xyz"]
+    spec = {
+        "data": {"values": values},
+        "mark": "bar",
+        "encoding": {"y": {"field": "v", "type": "quantitative"}, "color": {"field": "group"}},
+    }
+    for offset in ({}, {"xOffset": {"field": "group"}}):
+        shown = shown_of(render_spec({**spec, "encoding": {**spec["encoding"], **offset}}).scene)
+        assert shown.compared_by == "nothing"
+        assert not {"count_above", "count_below"} & {one.program["op"] for one in all_questions(shown, keyed_rng(0, "q", "k"))}
+
+
 def test_a_histogram_is_asked_about_by_its_intervals():
     encoding = {"x": {"bin": True, "field": "v"}, "y": {"aggregate": "count"}}
     shown = shown_of(render_spec(bar(data={"values": [{"v": n % 23} for n in range(100)]}, encoding=encoding)).scene)

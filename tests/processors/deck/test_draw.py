@@ -23,8 +23,9 @@ from pptx.oxml.ns import qn
 from pptx.util import Inches, Pt
 
 from processors.deck.draw_text import face, natural_width, paragraph_html
-from processors.deck.geometry import PRESETS, is_known, outline, text_room
-from processors.deck.paint import cropped, flattened, gradient, picture_pixels, tiled
+from processors.deck.geometry import is_known, outline, text_room
+from processors.deck.paint import cropped, flattened, picture_pixels, tiled
+from processors.deck.presets import PRESETS
 from schemas.outcome import Refused
 from tests.processors.deck.build import changed, deck_of, drawn, read, text_box
 from tests.processors.deck.test_read import ONE, categories
@@ -130,12 +131,24 @@ def test_connectors_have_arrow_heads_at_the_right_end():
     assert (heights[round(72 * 7.8)] > heights[(72 * 4)] + 4, heights[round(72 * 1.1)]) == (True, heights[(72 * 4)])
 
 
-def test_gradients_run_along_their_angle():
-    stops = [[0.0, "#ff0000"], [1.0, "#0000ff"]]
-    across = gradient({"stops": stops, "angle_deg": 0.0, "path": False}, 100, 50)
-    down = gradient({"stops": stops, "angle_deg": 90.0, "path": False}, 100, 50)
-    assert (across[25, 0, 0] > 250, across[25, -1, 2] > 250, down[0, 50, 0] > 250, down[-1, 50, 2] > 250) == (True,) * 4
-    assert np.ptp(across[:, 30, 0]) == 0 and np.ptp(down[20, :, 0]) == 0
+@pytest.mark.parametrize(
+    ("angle", "flip", "reds", "blues"),
+    [(0, False, [(1.1, 2), (1.1, 3)], [(4.9, 2), (4.9, 3)]), (0, True, [(4.9, 2)], [(1.1, 2)]), (90, False, [(1.5, 1.05), (4.5, 1.05)], [(1.5, 3.9), (4.5, 3.9)])],
+)  # fmt: skip
+def test_gradients_run_along_their_angle(angle, flip, reds, blues):
+    def fill(slide):
+        shape = box(slide, 1, 1, 4, 3)
+        shape.fill.gradient()
+        for stop, color in zip(shape.fill.gradient_stops, (RED, BLUE), strict=True):
+            stop.color.rgb = RGBColor(*color)
+        shape.fill._fill._gradFill.find(qn("a:lin")).set("ang", str(angle * 60_000))
+        if flip:
+            shape._element.spPr.find(qn("a:xfrm")).set("flipH", "1")
+
+    _, pixels = picture_of(fill)
+    assert all(at(pixels, *point)[0] > 225 for point in reds) and all(at(pixels, *point)[2] > 225 for point in blues)
+    middle = at(pixels, 3, 2.5)
+    assert abs(middle[0] - 127) < 12 and abs(middle[2] - 127) < 12 and at(pixels, 0.9, 2) == WHITE
 
 
 def test_backgrounds():

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pandas
 import pytest
 
-from processors.grid.cells import Grid, grid_from_rows
+from processors.grid.cells import Cell, Grid, grid_from_rows
 from processors.grid.programs import OPERATIONS, NoAnswer, execute, read_quantity, write_quantity
 from processors.grid.questions import WORDINGS, ask_table, ask_whole_table
 from processors.grid.read import read_csv, read_html_tables
@@ -67,7 +67,7 @@ def test_exact_answers(grid: Grid, op: str, arguments: dict, expected: str) -> N
         ("covers", {"header": "2024"}, "expected one above others"),
         ("group", {"key_column": ["Area"], "key": "South", "column": ["Farm"]}, "expected one that spans rows"),
         ("markdown", {}, "no spans"),
-        ("headers", {}, "some are empty"),
+        ("headers", {}, "a header stands over several columns"),
         ("fly", {}, "op 'fly' is unknown"),
     ],
 )
@@ -171,6 +171,15 @@ def test_spans_and_captions_are_asked_about() -> None:
     asked = {(one.program["op"], one.answer) for one in ask_table(SPANNING, keyed_rng(0, "test", "spans"))}
     assert {("covers", "Wheat, Rye"), ("group", "Mill, Hill"), ("caption", "Harvest")} <= asked
     assert "num_rows" not in {op for op, _ in asked}  # a reader could count North once
+
+
+def test_a_header_over_several_columns_is_not_listed_twice() -> None:
+    header, body = (
+        Cell(0, 0, "Action", column_span=2, header=True),
+        (Cell(1, 0, "Swim"), Cell(1, 1, "Glide"), Cell(2, 0, "Fly"), Cell(2, 1, "Flap")),
+    )
+    asked = ask_table(Grid(3, 2, (header, *body)), keyed_rng(0, "test", "over"))
+    assert asked and "headers" not in {one.program["op"] for one in asked}
 
 
 def test_a_question_names_a_column_by_the_header_above_it_too() -> None:

@@ -72,6 +72,10 @@ def test_answers(program, answer):
         ({"events": [{"event": name, "start_s": 1.1, "end_s": None} for name in "xy"]}, {"op": "earlier", "events": [0, 1]}),
         ({"events": [{"event": name, "start_s": 1.1, "end_s": None} for name in "xy"]}, {"op": "first_event"}),
         ({"events": [{"event": "x", "start_s": 1.1, "end_s": None}]}, {"op": "last_event"}),
+        (
+            {"events": [{"event": name, "start_s": time, "end_s": time + 1} for name, time in (("x", 0.0), ("y", 1.0), ("x", 3.0))]},
+            {"op": "earlier", "events": [1, 2]},
+        ),  # one of them happens before the other and after it
         ({}, {"op": "alike"}),
         ({}, {"op": "odd_one"}),
         ({}, {"op": "order", "first": 0}),
@@ -98,6 +102,15 @@ def test_the_two_most_alike_and_the_odd_one():
     assert execute(truth(differences=differences(near)), KIND | {"op": "odd_one"}) == "Frame 5"
     with pytest.raises(Unanswerable):
         execute(truth(differences=differences(near, other=9.0)), KIND | {"op": "odd_one"})
+
+
+def test_no_frame_is_odd_among_several_scenes():
+    scenes = "ABBCC"  # the first stands alone, and the others look as unlike one another as they look unlike it
+    apart = [[0.0 if one == other else 40.0 for other in scenes] for one in scenes]
+    with pytest.raises(Unanswerable):
+        execute(truth(differences=apart), KIND | {"op": "odd_one"})
+    near = [[40.0 if (one == "A") != (other == "A") else 0.0 if one == other else 5.0 for other in scenes] for one in scenes]
+    assert execute(truth(differences=near), KIND | {"op": "odd_one"}) == "Frame 1"
 
 
 def test_order_is_asked_of_gradual_change_alone():

@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.video.select import STATIC_CHANGE, Selection, by_rate, by_scenes, cuts, is_static, shown_at, spread, thumbnail, uniform
+from processors.video.select import (
+    STATIC_CHANGE,
+    Selection,
+    by_rate,
+    by_scenes,
+    cell_colours,
+    cuts,
+    is_static,
+    shown_at,
+    spread,
+    thumbnail,
+    uniform,
+)
 
 TEN = [number / 10 for number in range(100)]
 
@@ -70,6 +82,12 @@ def test_cuts_are_no_fast_motion():
     assert cuts([thumbnail(flat(shade)) for shade in (10, 12, 20, 40, 60, 80)]) == []
     assert cuts([thumbnail(flat(shade)) for shade in range(10, 250, 30)]) == []  # everything changes all the time
     assert cuts([]) == []
+
+
+def test_a_cut_between_colours_of_one_brightness_is_found():
+    red, blue = (np.full((32, 32, 3), colour, np.uint8) for colour in ((160, 32, 32), (32, 64, 160)))
+    assert np.abs(thumbnail(red) - thumbnail(blue)).max() < 10
+    assert cuts([cell_colours(picture) for picture in (red, red, blue, blue, blue)]) == [2]
 
 
 def test_static():

@@ -52,6 +52,7 @@ FRAMES = "Frame 1, at 0.3 s: |#|Frame 2, at 0.9 s: |#|Frame 3, at 1.5 s: |#|Fram
     ("fields", "turns"),
     [
         ({"question": "What moves?", "answer": "A bar."}, [f"{FRAMES}|What moves?", "A bar."]),
+        ({"q": "What moves?", "a": "A bar.", "video_id": "v"}, [f"{FRAMES}|What moves?", "A bar."]),
         (
             {"messages": [{"role": "user", "content": "<video>\nWhat moves?"}, {"role": "assistant", "content": "A bar."}]},
             [f"{FRAMES}|What moves?", "A bar."],
@@ -81,7 +82,7 @@ FRAMES = "Frame 1, at 0.3 s: |#|Frame 2, at 0.9 s: |#|Frame 3, at 1.5 s: |#|Fram
         ),
         ({"qa": [{"question": "One?", "answer": "1"}, {"question": "Two?", "answer": "2"}]}, [f"{FRAMES}|One?", "1", "Two?", "2"]),
     ],
-    ids=["question", "marker", "llava", "parts", "pairs"],
+    ids=["question", "video-chatgpt", "marker", "llava", "parts", "pairs"],
 )
 def test_given_texts(fields, turns):
     record = GIVEN(row(fields))

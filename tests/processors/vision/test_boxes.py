@@ -200,5 +200,5 @@ def test_refusals_of_the_task() -> None:
     assert isinstance(done, Reject)
     assert done.reason == "nothing_clear_to_ask"
     assert isinstance(GroundingTask()(Row("k", Origin("made"), alike, {"image": image})), Conversation)
-    with pytest.raises(ValueError, match="expected some of detect"):
+    with pytest.raises(ValueError, match="expected some of count"):
         GroundingTask(ops=("guess",))

@@ -361,6 +361,19 @@ def test_a_change_that_cannot_be_seen_is_refused() -> None:
     assert isinstance(ChangePair(changes=("darken",))(plain), Conversation)
 
 
+def test_a_piece_without_anything_on_it_is_not_pasted() -> None:
+    """A pasted piece of plain sky looks like a cover."""
+    pixels = np.full((200, 200, 3), 230, np.uint8)
+    pixels[100:] = np.random.default_rng(3).integers(0, 120, (100, 200, 3), dtype=np.uint8)
+    for number in range(12):
+        result = ChangePair(changes=("paste",))(Row(f"p{number}", ORIGIN, {}, {"image": png(pixels)}))
+        assert isinstance(result, Conversation)
+        before, after = (image.pixels for image in images_of(result))
+        changed = (before != after).any(axis=(1, 2)), (before != after).any(axis=(0, 2))
+        piece = after[np.ix_(*changed)]
+        assert piece.std(axis=(0, 1)).mean() >= 18
+
+
 def test_a_quarter_of_the_pairs_and_more_are_unchanged() -> None:
     row = Row("p", ORIGIN, {}, {"image": png(photo())})
     changes = Counter(

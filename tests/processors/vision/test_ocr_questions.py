@@ -14,8 +14,19 @@ from pipelines.sample.receipts import draw_photo, draw_receipt, write_receipt
 from processors.vision.asked import PROGRAMS, TRUTH
 from processors.vision.check import CheckAnswers
 from processors.vision.marks import marks_of
-from processors.vision.ocr_questions import ask_beside, ask_places, ask_rows, ask_words, covered, execute_lines
-from processors.vision.ocr_task import CONTRAST, DRAWN_TEXTS, NUM_LINES, TARGETS, UNSUPPORTED, LinesTask, RenderTextTask
+from processors.vision.ocr_questions import BESIDE, ask_beside, ask_places, ask_rows, ask_words, covered, execute_lines
+from processors.vision.ocr_task import (
+    AT_BOX,
+    BOX_OF,
+    CONTRAST,
+    DRAWN_TEXTS,
+    NUM_LINES,
+    TARGETS,
+    UNSUPPORTED,
+    LinesTask,
+    RenderTextTask,
+    asked_of,
+)
 from schemas.identity import keyed_rng
 from schemas.outcome import Reject
 from schemas.parts import Text
@@ -126,6 +137,33 @@ def test_a_missing_word_is_asked_only_where_all_is_legible() -> None:
 
 def test_yes_and_no_come_in_either_order() -> None:
     assert {tuple(one.answer for one in ask_words(TRUTH_LINES, rng(key))) for key in map(str, range(30))} == {("Yes", "No"), ("No", "Yes")}
+
+
+def test_rows_are_counted_only_where_they_are_few() -> None:
+    def ops(count: int) -> set[object]:
+        rows = [[{"text": f"line {number}", "box": [10, 20 * number, 500, 20 * number + 15]}] for number in range(count)]
+        return {one.program["op"] for one in ask_rows({"rows": rows, "num_illegible": 0}, rng())}
+
+    assert ops(20) == {"row", "num_rows"}
+    assert ops(21) == {"row"}
+
+
+def test_no_text_is_read_at_its_box_and_then_located() -> None:
+    for key in map(str, range(20)):
+        found = asked_of(TRUTH_LINES, {}, (AT_BOX, BOX_OF), rng(key))
+        read = {one.answer for one in found if one.program["op"] == "text_at"}
+        located = {one.program["text"] for one in found if one.program["op"] == "box_of"}
+        assert read
+        assert located
+        assert read.isdisjoint(located)
+    alone = {"rows": TRUTH_LINES["rows"][:1], "num_illegible": 0}
+    assert [one.program["op"] for one in asked_of(alone, {}, (AT_BOX, BOX_OF), rng())] == ["text_at"]
+    assert [one.program["op"] for one in asked_of(alone, {}, (BOX_OF,), rng())] == ["box_of"]
+
+
+def test_a_neighbour_is_asked_for_by_its_side() -> None:
+    """A value in the middle of a row has neighbours on both sides."""
+    assert all(" right" in wording for wording in BESIDE)
 
 
 def test_what_stands_beside_a_label() -> None:
