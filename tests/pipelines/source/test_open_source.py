@@ -57,8 +57,8 @@ def test_globs(tmp_path: Path) -> None:
 
 def test_mistakes_name_what_there_is(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("{}")
-    with pytest.raises(ValueError, match="format 'json' is unknown; expected one of jsonl, parquet, coco"):
-        open_source(str(tmp_path), "json")
+    with pytest.raises(ValueError, match="format 'jsom' is unknown; expected one of jsonl, json, parquet, coco"):
+        open_source(str(tmp_path), "jsom")
     with pytest.raises(ValueError, match=r"option 'rows' is unknown for format jsonl; expected one of licence, .*rows_per_split"):
         open_source(str(tmp_path), rows=1)
     with pytest.raises(ValueError, match="is a file or a glob; format folder reads a folder"):
