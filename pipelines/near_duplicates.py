@@ -19,8 +19,6 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pipelines.dedup import DUPLICATE, find_listed, write_list
 from processors.image.phash import PHASH, PIXEL_DIGEST
@@ -120,6 +118,9 @@ def _groups(unique: np.ndarray, max_distance: int) -> np.ndarray:
 
 def _link(unique: np.ndarray, members: np.ndarray, max_distance: int, parent: np.ndarray) -> None:
     """Joins the groups of all near pairs among the members, block by block."""
+    from scipy.sparse import coo_array  # takes half a second to import
+    from scipy.sparse.csgraph import connected_components
+
     for first in range(0, len(members), BLOCK):
         for second in range(first, len(members), BLOCK):
             rows, columns = members[first : first + BLOCK], members[second : second + BLOCK]

@@ -26,3 +26,13 @@ def import_pymupdf() -> Any:
         if blocked:
             del sys.modules[LAYOUT]
     return pymupdf
+
+
+class _Later:
+    """The module `pymupdf`, imported when something of it is first asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_pymupdf(), name)
+
+
+pymupdf: Any = _Later()

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pymupdf
 
 from processors.chart.draw import TOO_CROWDED, draw_chart
 from processors.chart.model import Chart, Series
@@ -36,6 +35,7 @@ from processors.deck.paths import Path, polygon
 from processors.deck.surface import Surface
 from processors.deck.theme import rgba
 from processors.guard import Answer
+from processors.mupdf import pymupdf
 from schemas.outcome import Refused
 
 MIN_CONTRAST = 40  # of 255, in one channel: less is not read
@@ -49,7 +49,6 @@ MIN_CHART_PX = 40
 CHART_FONT_RATIOS = (1.0, 0.75, 0.5)  # of the size that the deck gives, tried in turn
 UNSPEAKABLE = ("Co", "Cn", "Cs")  # private use, unassigned, halves of signs
 SEALED = ("solid", "gradient", "picture")
-WORD_FLAGS = (pymupdf.TEXTFLAGS_WORDS | pymupdf.TEXT_ACCURATE_BBOXES) & ~pymupdf.TEXT_MEDIABOX_CLIP  # boxes of all ink, also off the slide
 NO_LINE: Mapping[str, Any] = {"width_pt": 0.0}
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pt
 Words = list[Box]
@@ -316,7 +315,10 @@ class _Drawing:
         return pixels, [self._shown(number, shape, difference, zoom) for number, shape in enumerate(self.slide["shapes"])]
 
     def _words(self, placed: Placed) -> Words:
-        return [word[:4] for word in self.document[placed.page].get_text("words", clip=pymupdf.INFINITE_RECT(), flags=WORD_FLAGS)]
+        flags = (
+            pymupdf.TEXTFLAGS_WORDS | pymupdf.TEXT_ACCURATE_BBOXES
+        ) & ~pymupdf.TEXT_MEDIABOX_CLIP  # boxes of all ink, also off the slide
+        return [word[:4] for word in self.document[placed.page].get_text("words", clip=pymupdf.INFINITE_RECT(), flags=flags)]
 
     def _shown(self, number: int, shape: Mapping[str, Any], difference: np.ndarray, zoom: pymupdf.Matrix) -> Any:
         """{"whole": whether most of its box is on the slide and uncovered, "paragraphs": [bool], "cells": [[[bool]]], "top_pt", "text_box_pt"}."""

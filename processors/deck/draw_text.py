@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pymupdf
+from processors.mupdf import pymupdf
 
 SERIF = ("times", "cambria", "georgia", "garamond", "palatino", "book antiqua", "bookman", "century", "constantia", "baskerville", "minion")
 MONO = ("courier", "consolas", "lucida console", "menlo", "monaco", "monospace", "andale mono", "source code")
@@ -43,7 +43,7 @@ SMALLEST_PT = 1.0
 BASELINE_SHARE = 0.66  # size of raised and lowered text
 
 
-Pieces = list[tuple[Any, float, pymupdf.Matrix]]  # stories, the width in which each is laid out, and where it goes
+Pieces = list[tuple[Any, float, Any]]  # stories, the width in which each is laid out, and where it goes
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pymupdf
 from PIL import Image as PillowImage
 from PIL import ImageDraw
 
@@ -16,6 +15,7 @@ from processors.deck.paths import Path, Point, Step, end_of
 from processors.deck.surface import Surface, numbers
 from processors.deck.theme import hexadecimal, rgba
 from processors.image.decode import decode_image
+from processors.mupdf import pymupdf
 
 MAX_PICTURE_PIXELS = 50_000_000  # of one picture file in a deck
 MAX_PAINT_SIDE_PX = 4_096

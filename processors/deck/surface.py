@@ -10,8 +10,9 @@ import io
 import re
 from typing import Any
 
-import pymupdf
 from PIL import Image as PillowImage
+
+from processors.mupdf import pymupdf
 
 NAMED = re.compile(r"(\d+ 0 R)")
 

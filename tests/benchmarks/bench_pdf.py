@@ -16,7 +16,7 @@ from typing import Any
 
 from processors import guard
 from processors.mupdf import import_pymupdf
-from processors.page.steps import PdfPages, PageTask, ReadPage
+from processors.page.steps import PageTask, PdfPages, ReadPage
 from schemas.records import Origin, Row
 
 pymupdf = import_pymupdf()

@@ -127,4 +127,4 @@ def test_bad_parameters_are_errors(tmp_path: Path, drawn: Path) -> None:
         general(source, writer="templates")
     (tmp_path / "empty.txt").write_text("\n")
     with pytest.raises(ValueError, match="0 texts"):
-        read_texts(str(tmp_path / "empty.txt"))
+        read_texts(tmp_path / "empty.txt")
