@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.sample.documents import ZIP_DATE, _undated
+from pipelines.sample.documents import ZIP_DATE, undated
 from pipelines.sample.lines import write_json
 from schemas.identity import keyed_rng
 
@@ -91,7 +91,7 @@ def _deck(number: int, rng: np.random.Generator) -> tuple[bytes, dict[str, Any]]
     slides.append({"title": "", "empty": True})
     sink = io.BytesIO()
     deck.save(sink)
-    return _undated(sink.getvalue()), {"slides": slides}
+    return undated(sink.getvalue()), {"slides": slides}
 
 
 def _two_columns(slide: Any, points: tuple[str, ...]) -> None:

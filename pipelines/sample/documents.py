@@ -103,11 +103,11 @@ def _make_deck(place: Path) -> None:
     deck.slides[3].shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *area, data)
     sink = io.BytesIO()
     deck.save(sink)
-    (place / "deck.pptx").write_bytes(_undated(sink.getvalue()))
+    (place / "deck.pptx").write_bytes(undated(sink.getvalue()))
     write_json(place / "deck.json", {"slides": slides})
 
 
-def _undated(data: bytes) -> bytes:
+def undated(data: bytes) -> bytes:
     """The same Office file with one date everywhere, so that its bytes do not tell when it was made.
 
     A chart carries a workbook, which is such a file itself.
@@ -119,6 +119,6 @@ def _undated(data: bytes) -> bytes:
             if name == "docProps/core.xml":
                 content = XML_DATE.sub(b"2026-01-01T00:00:00Z", content)
             elif name.endswith(".xlsx"):
-                content = _undated(content)
+                content = undated(content)
             new.writestr(zipfile.ZipInfo(name, ZIP_DATE), content, zipfile.ZIP_DEFLATED)
     return sink.getvalue()
