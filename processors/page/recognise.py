@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from processors.guard import TOO_COSTLY, Limits, guarded
 from processors.page.ocr_engines import OcrEngine, Recognised, Scan
@@ -33,10 +33,6 @@ class RecognisePage:
     writes: ClassVar = (CONFIDENCE,)
     reasons: ClassVar[tuple[Reason, ...]] = (NO_TEXT, UNSURE, NOT_RECOGNISED, *FILE_REASONS, *PAGE_REASONS, TOO_COSTLY)
     version: ClassVar = 1
-
-    @property
-    def resources(self) -> dict[str, Any]:
-        return getattr(self.engine, "resources", {"num_cpus": 1})
 
     def identity(self) -> str:
         return self.engine.identity()
