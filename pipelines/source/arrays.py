@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, ClassVar
 
 from pipelines.source.files import MAX_FILE_BYTES, NETWORK_ERRORS, Files
-from pipelines.source.manifest import LINE_TOO_LONG
+from pipelines.source.manifest import LINE_TOO_LONG, parse_object
 from pipelines.source.media import ROW_REASONS, Media, give_row, open_media, open_rows
 from pipelines.source.split import (
-    BAD_JSON,
     BYTES_PER_SPLIT,
-    MAX_NESTING,
-    NOT_UTF8,
     ROWS_PER_SPLIT,
-    TRUNCATED_ARCHIVE,
     Split,
     check_positive,
     make_reject,
     make_split,
     unreadable_split,
 )
-from schemas.outcome import Reason, Reject
+from schemas.outcome import Reason, Refused, Reject
 from schemas.records import Row
 
 SUFFIXES = (".json",)
@@ -48,7 +43,7 @@ class JsonArray:
     bytes_per_split: int = BYTES_PER_SPLIT
     max_row_bytes: int = 64 << 20
     max_file_bytes: int = MAX_FILE_BYTES
-    reasons: ClassVar[tuple[Reason, ...]] = (LINE_TOO_LONG, TRUNCATED_ARCHIVE, *ROW_REASONS)
+    reasons: ClassVar[tuple[Reason, ...]] = (LINE_TOO_LONG, *ROW_REASONS)
 
     def __post_init__(self) -> None:
         check_positive(self, "rows_per_split", "bytes_per_split", "max_row_bytes", "max_file_bytes")
@@ -84,30 +79,21 @@ class JsonArray:
         if isinstance(handle, Reject):
             yield handle
             return
-        with handle:
+        with handle, Files(self.root).open(split.path) as again:  # each goes forward only, and keeps its buffer
             handle.seek(split.start)
             for start, stop in spans(handle, split.start, split.stop):
-                yield self._row(media, split, handle, start, stop)
+                yield self._row(media, split, again, start, stop)
 
     def _row(self, media: Media, split: Split, handle: IO[bytes], start: int, stop: int) -> Row | Reject:
         locator = f"byte {start}"
         if stop - start > self.max_row_bytes:
             detail = f"{stop - start} bytes, at most {self.max_row_bytes}"
             return make_reject(split, self.licence, locator, LINE_TOO_LONG.name, detail)
-        before = handle.tell()
         handle.seek(start)
-        data = handle.read(stop - start)
-        handle.seek(before)
         try:
-            fields = json.loads(data.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            return make_reject(split, self.licence, locator, NOT_UTF8.name, str(error))
-        except RecursionError:
-            return make_reject(split, self.licence, locator, BAD_JSON.name, f"nested more than {MAX_NESTING} levels deep")
-        except ValueError as error:
-            return make_reject(split, self.licence, locator, BAD_JSON.name, str(error))
-        if not isinstance(fields, dict):
-            return make_reject(split, self.licence, locator, BAD_JSON.name, f"a JSON {type(fields).__name__}, expected an object")
+            fields = parse_object(handle.read(stop - start))
+        except Refused as refused:
+            return make_reject(split, self.licence, locator, refused.reason.name, refused.detail)
         return give_row(split, self.licence, locator, fields, {}, media)
 
 
@@ -128,7 +114,8 @@ def spans(handle: IO[bytes], start: int = 0, stop: int | None = None) -> Iterato
     the list's end is missing: parsing it tells what is wrong.
     """
     depth = 1 if stop is not None else 0
-    at, begin, in_string = start, start, False
+    at, in_string = start, False
+    first = last = -1  # first byte of the element, and the byte after the last, white space around it left out
     while True:
         block = handle.read(BLOCK_BYTES if stop is None else min(BLOCK_BYTES, stop - at))
         if not block:
@@ -137,11 +124,27 @@ def spans(handle: IO[bytes], start: int = 0, stop: int | None = None) -> Iterato
         if at == 0 and stop is None:  # the list's own bracket
             lead = len(block) - len(block.removeprefix(MARK).lstrip(SPACE))
             if block[lead : lead + 1] != b"[":
-                yield from _trimmed(handle, lead, handle.seek(0, io.SEEK_END))
+                if lead < len(block):
+                    yield lead, handle.seek(0, io.SEEK_END)
                 return
-            place, begin, depth = lead + 1, lead + 1, 1
-        while found := (_INSIDE if in_string else _OUTSIDE).search(block, place):
+            place, depth = lead + 1, 1
+        while True:
+            found = (_INSIDE if in_string else _OUTSIDE).search(block, place)
+            gap = block[place : found.start() if found else len(block)]
+            if gap.strip(SPACE):
+                first = at + place + len(gap) - len(gap.lstrip(SPACE)) if first < 0 else first
+                last = at + place + len(gap.rstrip(SPACE))
+            if found is None:
+                break
             sign, place = found[0], found.end()
+            if depth == 1 and not in_string and sign in b",]":  # what parts elements, or ends the list
+                if first >= 0:
+                    yield first, last
+                if sign == b"]":
+                    return
+                first = last = -1
+                continue
+            first, last = at + found.start() if first < 0 else first, at + place
             if in_string:
                 if sign == b'"':
                     in_string = False
@@ -150,40 +153,13 @@ def spans(handle: IO[bytes], start: int = 0, stop: int | None = None) -> Iterato
                 else:  # the escaped sign begins the next block
                     block += handle.read(1)
                     place = len(block)
+                last = at + place
             elif sign == b'"':
                 in_string = True
             elif sign in b"{[":
                 depth += 1
             elif sign in b"}]" and depth > 1:
                 depth -= 1
-            elif depth == 1 and sign != b"}":  # a comma between elements, or the bracket that ends the list
-                end = at + found.start()
-                yield from _trimmed(handle, begin, end)
-                begin = at + place
-                if sign == b"]":
-                    return
         at += len(block)
-    yield from _trimmed(handle, begin, at)
-
-
-def _trimmed(handle: IO[bytes], begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """The place without white space around it; nothing where only white space is."""
-    here = handle.tell()
-    while begin < end:
-        handle.seek(begin)
-        head = handle.read(min(end - begin, 4_096))
-        rest = head.lstrip(SPACE)
-        begin += len(head) - len(rest)
-        if rest:
-            break
-    while begin < end:
-        size = min(end - begin, 4_096)
-        handle.seek(end - size)
-        tail = handle.read(size)
-        kept = tail.rstrip(SPACE)
-        end -= len(tail) - len(kept)
-        if kept:
-            break
-    handle.seek(here)
-    if begin < end:
-        yield begin, end
+    if first >= 0:
+        yield first, last

@@ -28,7 +28,7 @@ from pipelines.source.split import (
     make_split,
     unreadable_split,
 )
-from schemas.outcome import Reason, Reject
+from schemas.outcome import Reason, Refused, Reject
 from schemas.records import Row
 
 LINE_TOO_LONG = Reason("line_too_long", "The line is longer than a source is allowed to read")
@@ -123,16 +123,25 @@ class JsonlManifest:
             detail = f"{line.length} bytes, at most {self.max_line_bytes}"
             return make_reject(split, self.licence, locator, LINE_TOO_LONG.name, detail)
         try:
-            fields = json.loads(line.data.decode("utf-8-sig"))
-        except UnicodeDecodeError as error:
-            return make_reject(split, self.licence, locator, NOT_UTF8.name, str(error))
-        except RecursionError:
-            return make_reject(split, self.licence, locator, BAD_JSON.name, f"nested more than {MAX_NESTING} levels deep")
-        except ValueError as error:
-            return make_reject(split, self.licence, locator, BAD_JSON.name, str(error))
-        if not isinstance(fields, dict):
-            return make_reject(split, self.licence, locator, BAD_JSON.name, f"a JSON {type(fields).__name__}, expected an object")
+            fields = parse_object(line.data)
+        except Refused as refused:
+            return make_reject(split, self.licence, locator, refused.reason.name, refused.detail)
         return give_row(split, self.licence, locator, fields, {}, media)
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """The JSON object that a row is. Raises: Refused with NOT_UTF8 or BAD_JSON."""
+    try:
+        fields = json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise Refused(NOT_UTF8, str(error)) from error
+    except RecursionError as error:
+        raise Refused(BAD_JSON, f"nested more than {MAX_NESTING} levels deep") from error
+    except ValueError as error:
+        raise Refused(BAD_JSON, str(error)) from error
+    if not isinstance(fields, dict):
+        raise Refused(BAD_JSON, f"a JSON {type(fields).__name__}, expected an object")
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
