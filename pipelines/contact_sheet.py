@@ -15,7 +15,7 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
 from processors.image.encode import decode_canvas
-from processors.mupdf import import_pymupdf
+from processors.mupdf import pymupdf
 from processors.vision.marks import Mark, marks_of
 from schemas.parts import CROP, Audio, Canvas, Image, Text, ToolCall, ToolResult
 from schemas.records import Document, Record, images_of, turns_of
@@ -157,7 +157,6 @@ def _part_text(part: object) -> str:
 
 def _text_picture(source: str, width_px: int) -> PillowImage.Image:
     """HTML as a picture, as high as its text."""
-    pymupdf = import_pymupdf()
     document = pymupdf.open()
     limit = 14_000  # a page's own limit is 14,400 points
     page = document.new_page(width=width_px, height=limit)

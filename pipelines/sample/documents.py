@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.sample.lines import write_json
-from processors.mupdf import import_pymupdf
+from processors.mupdf import pymupdf
 
 PAGE_WIDTH, PAGE_HEIGHT, MARGIN = 595, 842, 60
 TOPICS = (
@@ -47,7 +47,6 @@ def _page_texts(number: int) -> dict[str, Any]:
 
 
 def _make_pdf(place: Path) -> None:
-    pymupdf = import_pymupdf()
     document = pymupdf.open()
     pages = [_page_texts(number) for number in range(1, len(TOPICS) + 1)]
     for known in pages:

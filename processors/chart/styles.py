@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-from processors.mupdf import import_pymupdf
+from processors.mupdf import pymupdf
 
 FONT_FILES = {  # what matplotlib carries, so that no machine's fonts decide a pixel
     "sans": ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"),
@@ -136,7 +136,7 @@ def _bundled(file: str) -> str:
 
 def cjk_font() -> bytes:
     """PyMuPDF's font for Chinese, Japanese and Korean (TrueType)."""
-    return bytes(import_pymupdf().Font("cjk").buffer)
+    return bytes(pymupdf.Font("cjk").buffer)
 
 
 @functools.cache

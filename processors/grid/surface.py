@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from processors.mupdf import import_pymupdf
+from processors.mupdf import pymupdf
 from schemas.outcome import Reason, Refused
 
 NOT_SHOWN = Reason("not_shown", "Some text has no glyph in any font, or no place in the picture")
@@ -79,19 +79,19 @@ def _font_faces(family: str) -> str:
 def _fonts() -> Any:
     import matplotlib
 
-    return import_pymupdf().Archive(os.path.join(matplotlib.get_data_path(), "fonts", "ttf"))
+    return pymupdf.Archive(os.path.join(matplotlib.get_data_path(), "fonts", "ttf"))
 
 
 def _story(text: str, look: Look) -> Any:
     told = html.escape(text).replace("\n", "<br/>")
-    return import_pymupdf().Story(f"<p>{told}</p>", user_css=look.css(), archive=_fonts() if look.family in DEJAVU else None)
+    return pymupdf.Story(f"<p>{told}</p>", user_css=look.css(), archive=_fonts() if look.family in DEJAVU else None)
 
 
 @functools.lru_cache(maxsize=32_768)
 def _advance(character: str, family: str, bold: bool, italic: bool) -> float:
     """How far a character moves the next one, as a share of the size; scripts whose letters join take less than the sum."""
     look = Look(family, 100, bold, italic, wraps=False)
-    with_it, without = (_story(text, look).place(import_pymupdf().Rect(0, 0, 1, TALL_PX))[1][2] for text in (f"n{character}n", "nn"))
+    with_it, without = (_story(text, look).place(pymupdf.Rect(0, 0, 1, TALL_PX))[1][2] for text in (f"n{character}n", "nn"))
     return max(0.0, float(with_it - without) / 100)
 
 
@@ -150,7 +150,7 @@ class Block:
     def _place(self, box: Box) -> tuple[int, Sequence[float]]:
         assert self._story is not None
         self._story.reset()
-        placed: tuple[int, Sequence[float]] = self._story.place(import_pymupdf().Rect(*box))
+        placed: tuple[int, Sequence[float]] = self._story.place(pymupdf.Rect(*box))
         return placed
 
 
@@ -176,7 +176,7 @@ class Surface:
 
     def fill(self, box: Box, colour: Colour) -> None:
         def draw(shape: Any) -> None:
-            shape.draw_rect(import_pymupdf().Rect(*box))
+            shape.draw_rect(pymupdf.Rect(*box))
             shape.finish(color=None, fill=colour, width=0)
 
         self.shape(draw)
@@ -186,7 +186,6 @@ class Surface:
 
         Raises: Refused with NOT_SHOWN when some text is not there to be seen, whole and inside its box.
         """
-        pymupdf = import_pymupdf()
         sink = io.BytesIO()
         writer = pymupdf.DocumentWriter(sink)
         device = writer.begin_page(pymupdf.Rect(0, 0, self.width_px, self.height_px))

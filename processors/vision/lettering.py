@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from processors.mupdf import import_pymupdf
+from processors.mupdf import pymupdf
 from processors.vision.lines import is_right_to_left
 from schemas.outcome import Reason, Refused
 
@@ -107,7 +107,6 @@ def _inked(page: Any, glyphs: list[tuple[int, float]], text: str) -> Inked:
 
 
 def _set_line(text: str, size_px: int, lettering: Lettering, width_px: int) -> Any:
-    pymupdf = import_pymupdf()
     weight, slant = "bold" if lettering.is_bold else "normal", "italic" if lettering.is_italic else "normal"
     way = "rtl" if is_right_to_left(text) else "ltr"
     style = f"margin:0;white-space:nowrap;font-size:{size_px}px;font-family:{lettering.face};font-weight:{weight};font-style:{slant}"
@@ -125,7 +124,7 @@ def _faces() -> tuple[str, Any]:
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    archive = import_pymupdf().Archive()
+    archive = pymupdf.Archive()
     for file in FILES.values():
         if file:
             archive.add((folder / file).read_bytes(), file)
