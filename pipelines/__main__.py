@@ -7,6 +7,7 @@ import itertools
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,13 +15,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.build import BuildError, Execution, build
+from pipelines.build import BuildError, Execution, build_stages
 from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, resolve_source
 from pipelines.corpora import CORPORA
 from pipelines.feed import ConservationError, DeclarationError
 from pipelines.recipe import PlanError
 from pipelines.show import engines_table, progress_for, show_record, summary_lines, summary_row, summary_table
-from pipelines.stage import Stage, earlier_stages, stage_folder
+from pipelines.stage import Stage, earlier_stages
 from processors.engine import EngineMissing
 from schemas.arrow import SchemaError
 from schemas.corpus import Corpus, CorpusError
@@ -103,14 +104,8 @@ def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) 
     """Builds each corpus, stage after stage; gives their summary rows."""
     rows = []
     for job in jobs:
-        results: list[Any] = []
         try:
-            stages = _stages(job)
-            for number, stage in enumerate(stages, 1):
-                with progress_for(as_json) as progress:
-                    recipe = stage.make(results[-1].path if results else None)
-                    folder = stage_folder(out, stage.name, number == len(stages))
-                    results.append(build(recipe, folder, execution, progress))
+            results = build_stages(_stages(job), out, execution, partial(progress_for, as_json))
         except PlanError as error:
             raise fail(str(error), 2) from error
         except (BuildError, ConservationError, DeclarationError, CorpusError, SchemaError, EngineMissing, OSError) as error:

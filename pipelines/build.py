@@ -9,7 +9,7 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -18,9 +18,10 @@ from typing import Any, Protocol
 
 from pipelines.card import write_card
 from pipelines.feed import Caller, LocalCaller
+from pipelines.graph import compute_here
 from pipelines.recipe import Recipe
 from pipelines.run import SplitResult, run_split
-from pipelines.stage import STAGES
+from pipelines.stage import STAGES, Earlier, Stage, stage_folder
 from schemas.corpus import Corpus, finish, sum_ledger
 from schemas.identity import canonical_json
 from schemas.replies import Replies
@@ -28,6 +29,7 @@ from schemas.shard import is_no_space, write_if_absent
 
 SMALL_ROWS = 600  # about ten seconds of the slowest steps
 SMALL_ASKED_ROWS = 40  # and of models that take a quarter of a second a row
+SMALL_GRAPH_ROWS = 50_000  # a stage over a whole corpus of so few rows takes less time than Ray's start
 LIBRARIES = (
     "numpy",
     "pyarrow",
@@ -190,6 +192,40 @@ def build(recipe: Recipe, out: Path, execution: Execution | None = None, progres
         if isinstance(error, PermissionError) or error.errno == 30:  # EROFS
             raise BuildError(f"building {path}: cannot write ({error}); choose a writable folder with --out") from error
         raise
+
+
+def build_stages(
+    stages: Sequence[Stage],
+    out: Path,
+    execution: Execution | None = None,
+    progress: Callable[[], contextlib.AbstractContextManager[Progress]] = lambda: contextlib.nullcontext(Quiet()),
+) -> list[BuildResult]:
+    """Builds the stages of a corpus one after another, the last one into `out`, those before it beside it.
+
+    Raises: as `build`, and PlanError or ValueError where a stage cannot be made.
+    """
+    execution = execution or Execution()
+    results: list[BuildResult] = []
+    for number, stage in enumerate(stages, 1):
+        with progress() as shown:
+            before = results[-1].path if results else None
+            compute = partial(_compute, execution, Corpus(before), shown.note) if before else compute_here
+            recipe = stage.make(Earlier(before, compute))
+            results.append(build(recipe, stage_folder(out, stage.name, number == len(stages)), execution, shown))
+    return results
+
+
+def _compute(execution: Execution, corpus: Corpus, note: Callable[[str], None], tasks: Sequence[Any]) -> list[Any]:
+    """Runs the tasks of a graph over a corpus in this process or on Ray, as its recipe would be run."""
+    workers = execution.workers
+    if workers is None:
+        is_small = int(corpus.totals()["num_out"]) <= SMALL_GRAPH_ROWS  # type: ignore[call-overload]
+        workers = 0 if is_small and not execution.address else len(os.sched_getaffinity(0))
+    if workers == 0:
+        return compute_here(tasks)
+    from pipelines import cluster
+
+    return cluster.compute(tasks, workers, execution.address, note)
 
 
 def _build_locked(recipe: Recipe, corpus: Corpus, token: str, execution: Execution, progress: Progress) -> BuildResult:

@@ -14,7 +14,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,26 @@ def _session(workers: int, actor_cpus: float, address: str | None, note: Callabl
         yield
     finally:
         ray.shutdown()
+
+
+def compute(tasks: Sequence[Any], workers: int, address: str | None, note: Callable[[str], None]) -> list[Any]:
+    """The results of `dask.delayed` tasks, in order, each task run as one of Ray's.
+
+    Raises: BuildError when a worker dies; what a task raises, as it was raised.
+    """
+    import dask
+    from ray.util.dask import ray_dask_get
+
+    with _session(workers, 0, address, note):
+        try:
+            return list(dask.compute(*tasks, scheduler=ray_dask_get, ray_remote_args={"max_retries": 0}))
+        except (ray_errors.RayError, *CRASHES) as error:
+            cause = _cause(error)
+            if isinstance(cause, CRASHES):
+                raise BuildError(
+                    f"a worker died during a stage over the whole corpus ({type(cause).__name__}); run the same command again"
+                ) from error
+            raise cause from error
 
 
 def pool_size(step: Step, workers: int) -> int:

@@ -6,17 +6,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.graph import Compute, compute_here
 from pipelines.recipe import Recipe
 
 STAGES = ".stages"
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a stage is made from: the directory of the stage before (None for the first), and how to run a graph of tasks over it."""
+
+    path: Path | None = None
+    compute: Compute = compute_here
+
+    @property
+    def corpus(self) -> Path:
+        """The directory of the stage before. Raises ValueError in a first stage, which has none."""
+        if self.path is None:
+            raise ValueError("a first stage has no stage before it")
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
-    """`make` gives the recipe, from the directory of the stage before (None for the first)."""
+    """`make` gives the recipe, from what was built before."""
 
     name: str
-    make: Callable[[Path | None], Recipe]
+    make: Callable[[Earlier], Recipe]
 
 
 def only(recipe: Recipe) -> tuple[Stage, ...]:

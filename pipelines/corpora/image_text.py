@@ -18,7 +18,7 @@ from pipelines.dedup import drop_listed, drop_repeats, find_duplicates, find_rep
 from pipelines.image_groups import Pretraining
 from pipelines.near_duplicates import drop_near, find_near_duplicates
 from pipelines.recipe import Recipe
-from pipelines.stage import Stage, only
+from pipelines.stage import Earlier, Stage, only
 from pipelines.step import Step, each
 from pipelines.writing import write_steps
 from processors.dialogue import CAPTION_PROMPT, CaptionTask
@@ -120,8 +120,8 @@ def image_text(
     if duplicates == KEEP:
         return only(measured)
 
-    def kept(before: Path | None) -> Recipe:
-        assert before is not None
+    def kept(earlier: Earlier) -> Recipe:
+        before = earlier.corpus
         drop = _drop_pages(before) if form == INTERLEAVED else _drop_pictures(before, duplicates, max_hash_distance, max_same_captions)
         return Recipe(name="image_text", title=title, source=open_corpus(before), steps=drop, seed=seed, notes=NOTES)
 

@@ -6,13 +6,12 @@ of each. Not done here: quality rules, near-duplicates, decontamination, packing
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pipelines.corpus_source import open_corpus
 from pipelines.dedup import drop_listed, find_duplicates
 from pipelines.recipe import Recipe
-from pipelines.stage import Stage
+from pipelines.stage import Earlier, Stage
 from pipelines.step import each
 from processors.contract import Contract
 from processors.dialogue import TextTask
@@ -46,13 +45,12 @@ def language_pretrain(
         seed=seed,
     )
 
-    def kept(before: Path | None) -> Recipe:
-        assert before is not None
-        duplicates = find_duplicates(Corpus(before), DIGEST, before.parent)
+    def kept(earlier: Earlier) -> Recipe:
+        duplicates = find_duplicates(Corpus(earlier.corpus), DIGEST, earlier.corpus.parent)
         return Recipe(
             name="language_pretrain",
             title="Text documents: normalised, language measured, exact duplicates out",
-            source=open_corpus(before),
+            source=open_corpus(earlier.corpus),
             steps=(each(drop_listed(duplicates)), each(Contract(max_tokens))),
             seed=seed,
             notes="Near-duplicates, quality, benchmark text and personal data are not yet filtered.",

@@ -17,6 +17,7 @@ from pipelines.corpora.asr import asr
 from pipelines.recipe import Recipe
 from pipelines.run import run_split
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 
 NUM_CLIPS = int(os.environ.get("CORPUSMILL_BENCH_CLIPS", "6000"))
 SECONDS = 12
@@ -33,7 +34,7 @@ def _make_source(folder: Path) -> None:
 
 def _recipe(folder: Path) -> Recipe:
     source = open_source(str(folder / "manifest.jsonl"), rows_per_split=64)
-    return asr(source)[0].make(None)
+    return asr(source)[0].make(Earlier())
 
 
 def _one(arguments: tuple[Recipe, object, Path]) -> int:

@@ -10,6 +10,7 @@ from pipelines.build import BuildResult, Execution, build
 from pipelines.corpora.vision_speech import vision_speech
 from pipelines.sample.charts import make_charts
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 
 NUM_QUERIES = int(os.environ.get("CORPUSMILL_BENCH_QUERIES", "120"))
 PER_CHARTS = 18  # questions a unit of the sample
@@ -39,7 +40,7 @@ def _run(folder: Path, name: str, workers: int) -> tuple[BuildResult, Notes]:
     """One build with replies of its own, so that every query is spoken and heard."""
     notes = Notes()
     source = open_source(str(folder / "charts" / "questions.jsonl"), rows_per_split=32)
-    recipe = vision_speech(source)[0].make(None)
+    recipe = vision_speech(source)[0].make(Earlier())
     return build(recipe, folder / name, Execution(workers=workers, replies=str(folder / f"{name}.replies")), notes), notes
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.build import BuildResult, Execution, build
+from pipelines.build import BuildResult, Execution, build, build_stages
 from pipelines.corpora.grounding import grounding
 from pipelines.corpora.image_text import ImageQuality, PageRules, image_text
 from pipelines.recipe import PlanError, Recipe
@@ -20,7 +20,7 @@ from pipelines.sample.images import make_images
 from pipelines.sample.pages import make_pages
 from pipelines.source import JsonlManifest, open_source
 from pipelines.source.pages import Pages
-from pipelines.stage import Stage, stage_folder
+from pipelines.stage import Earlier, Stage
 from pipelines.step import ask, each
 from pipelines.verify import verify
 from processors.dialogue import CaptionTask
@@ -48,13 +48,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def built(stages: tuple[Stage, ...], out: Path) -> tuple[BuildResult, Counter[str]]:
     """The last stage, and the rejects of all of them."""
-    before, rejects = None, Counter[str]()
-    for number, stage in enumerate(stages):
-        result = build(stage.make(before), stage_folder(out, stage.name, number == len(stages) - 1), INLINE)
+    rejects = Counter[str]()
+    for result in build_stages(stages, out, INLINE):
         assert verify(result.path).problems == []
         assert result.totals["num_faults"] == 0
         rejects.update(result.totals["rejects"])
-        before = result.path
     return result, rejects
 
 
@@ -174,7 +172,7 @@ class Describer:
 
 def test_captions_by_a_model(made: Path, tmp_path: Path) -> None:
     writes = ask(WriteByModel(Describer(), CaptionWriting()), 4, "write")
-    recipe = image_text(JsonlManifest(str(made / "pages"), "captions.jsonl"), duplicates="keep")[0].make(None)
+    recipe = image_text(JsonlManifest(str(made / "pages"), "captions.jsonl"), duplicates="keep")[0].make(Earlier())
     steps = (writes, *recipe.steps[1:])
     assert isinstance(recipe.steps[2].processor, CaptionTask)
     written = Recipe("written", recipe.source, steps)

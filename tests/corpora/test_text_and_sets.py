@@ -19,7 +19,7 @@ from pipelines.recipe import PlanError
 from pipelines.sample.receipts import make_receipts
 from pipelines.sample.sets import make_sets
 from pipelines.source import open_source
-from pipelines.stage import Stage
+from pipelines.stage import Earlier, Stage
 from pipelines.verify import verify
 from processors.vision.asked import PROGRAMS
 from processors.vision.check import CheckAnswers
@@ -37,7 +37,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def built(stages: tuple[Stage, ...], out: Path) -> BuildResult:
-    result = build(stages[0].make(None), out, Execution(workers=0))
+    result = build(stages[0].make(Earlier()), out, Execution(workers=0))
     assert result.totals["num_faults"] == 0
     assert verify(result.path).problems == []
     return result

@@ -17,6 +17,7 @@ from pipelines.corpora.asr import asr
 from pipelines.corpora.image_text import image_text
 from pipelines.image_groups import Pretraining
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +28,9 @@ from pipelines.build import Execution, build
 from pipelines.image_groups import Pretraining
 from pipelines.corpora.asr import asr
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 from tests.peak import peak_kib
-build(asr(open_source(sys.argv[1]))[0].make(None), Path(sys.argv[2]), Execution(workers=0))
+build(asr(open_source(sys.argv[1]))[0].make(Earlier()), Path(sys.argv[2]), Execution(workers=0))
 print(peak_kib())
 """
 
@@ -55,7 +57,7 @@ def test_peak_memory_does_not_grow_with_the_source(tmp_path: Path) -> None:
 def test_a_30_minute_clip_passes(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.flac", np.random.default_rng(0).standard_normal(1_800 * 16_000).astype(np.float32) * 0.1, 16_000)
     (tmp_path / "m.jsonl").write_text('{"audio_filepath": "long.flac", "text": "half an hour"}')
-    result = build(asr(open_source(str(tmp_path / "m.jsonl")), max_s=1_800.0)[0].make(None), tmp_path / "out", Execution(workers=0))
+    result = build(asr(open_source(str(tmp_path / "m.jsonl")), max_s=1_800.0)[0].make(Earlier()), tmp_path / "out", Execution(workers=0))
     assert result.totals["num_out"] == 1
     assert result.totals["sums"]["contract.num_audio_tokens"] == 22_500
     assert verify(result.path).problems == []
@@ -66,7 +68,7 @@ def test_a_36_crop_picture_passes(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"image": "large.jpg", "caption": "grey noise in every corner"}')
     recipe = image_text(open_source(str(tmp_path / "m.jsonl")), images=Pretraining(max_side_px=10_000, max_crops=36), duplicates="keep")[
         0
-    ].make(None)
+    ].make(Earlier())
     result = build(recipe, tmp_path / "out", Execution(workers=0))
     assert result.totals["sums"]["image.num_crops"] == 37
     assert result.totals["sums"]["contract.num_image_tokens"] == 9_585

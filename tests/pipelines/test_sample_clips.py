@@ -14,6 +14,7 @@ from pipelines.corpora.multi_frame import multi_frame
 from pipelines.corpora.vision_sft_video import video
 from pipelines.sample.clips import COLOURS, PER_SIZE, make_clips
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 from processors.video.clip import read_clip
 from processors.video.select import Selection
@@ -66,7 +67,7 @@ BESIDE = ((lambda time, event: time < event - 1e-6, True), (lambda time, event: 
 
 @pytest.mark.parametrize("corpus", [video, multi_frame])
 def test_corpora_of_the_sample(clips, tmp_path, corpus):
-    result = build(corpus(open_source(str(clips / "clips/rows.jsonl")), num_frames=12)[0].make(None), tmp_path, Execution(workers=0))
+    result = build(corpus(open_source(str(clips / "clips/rows.jsonl")), num_frames=12)[0].make(Earlier()), tmp_path, Execution(workers=0))
     assert verify(result.path).problems == []
     assert Counter(reject["reason"] for reject in Corpus(result.path).rejects()) == {"static": 1, "no_frames": 1, "truncated_video": 1}
     records = list(Corpus(result.path).records())
@@ -78,7 +79,7 @@ def test_corpora_of_the_sample(clips, tmp_path, corpus):
 
 def test_a_clip_fills_the_context(clips, tmp_path):
     stages = multi_frame(open_source(str(clips / "clips/rows.jsonl")), fill=True, max_tokens=4_000)
-    result = build(stages[0].make(None), tmp_path, Execution(workers=0))
+    result = build(stages[0].make(Earlier()), tmp_path, Execution(workers=0))
     records = [record for record in Corpus(result.path).records() if record.facts["frames.rule"] == "fill"]
     assert len(records) >= 4
     for record in records:

@@ -15,6 +15,7 @@ from PIL import Image as PillowImage
 from pipelines.build import Execution, build
 from pipelines.corpora.chart import chart
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 from processors.chart.drawn import data_of
 from processors.chart.programs import execute
@@ -109,7 +110,7 @@ def test_the_corpus_over_every_specification(realdata: Path, tmp_path: Path) -> 
     for file in (realdata / "06_charts_tables_docs" / "vega_lite").glob("*.vl.json"):
         (tmp_path / "specs" / file.name).write_bytes(file.read_bytes())
     (stage,) = chart(open_source(str(tmp_path / "specs")))
-    result = build(stage.make(None), tmp_path / "out", Execution(workers=0))
+    result = build(stage.make(Earlier()), tmp_path / "out", Execution(workers=0))
     assert verify(result.path).problems == []
     corpus = Corpus(result.path)
     rejects = Counter(reject["reason"] for reject in corpus.rejects())

@@ -13,6 +13,7 @@ import pytest
 from pipelines.build import Execution, build
 from pipelines.corpora.vision_sft_slides import slides
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 from processors.deck.office import OWN
 from processors.deck.package import UNREADABLE_DECK
@@ -93,7 +94,7 @@ def test_every_deck_comes_out_or_is_refused_for_a_true_reason(realdata, tmp_path
     for path in (realdata / PLACE).rglob("*.pptx"):
         (folder / path.name).write_bytes(path.read_bytes())
     (stage,) = slides(open_source(str(folder)), renderer=OWN, side_px=896, max_questions=50)
-    result = build(stage.make(None), tmp_path / "out", Execution(workers=0))
+    result = build(stage.make(Earlier()), tmp_path / "out", Execution(workers=0))
     assert (result.totals["num_in"], result.totals["num_faults"], verify(result.path).problems) == (39, 0, [])
     assert result.totals["rejects"] == {"no_slides": 5, "unreadable_deck": 1, "empty_slide": 20, "nothing_to_ask": 5}
     assert result.totals["num_out"] == 61

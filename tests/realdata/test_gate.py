@@ -14,6 +14,7 @@ import pytest
 
 from pipelines.corpora.vision_speech import vision_speech
 from pipelines.feed import LocalCaller, Tally, feed
+from pipelines.stage import Earlier
 from pipelines.step import ASK, Step
 from processors.speech_text import SPOKEN
 from schemas.identity import keyed_rng
@@ -35,7 +36,7 @@ def conversation(key: str, text: str) -> Conversation:
 
 def gate_steps() -> tuple[list[Step], list[Step]]:
     """The corpus's steps up to speaking, and from there to the last one that judges speech."""
-    steps = list(vision_speech(_NoSource())[0].make(None).steps)
+    steps = list(vision_speech(_NoSource())[0].make(Earlier()).steps)
     names = [step.name for step in steps]
     first, last = names.index("state_language"), names.index("keep_duration")
     middle = names.index("speak") + 1

@@ -14,12 +14,12 @@ import pytest
 import trafilatura
 from PIL import Image as PillowImage
 
-from pipelines.build import BuildResult, Execution, build
+from pipelines.build import BuildResult, Execution, build_stages
 from pipelines.corpora.grounding import grounding
 from pipelines.corpora.image_text import image_text
 from pipelines.source.coco import CocoAnnotations
 from pipelines.source.pages import Pages
-from pipelines.stage import Stage, stage_folder
+from pipelines.stage import Stage
 from pipelines.verify import verify
 from processors.image.decode import TURNS, decode_image
 from processors.image.encode import decode_canvas
@@ -40,13 +40,11 @@ pytestmark = pytest.mark.realdata
 
 
 def built(stages: tuple[Stage, ...], out: Path) -> tuple[BuildResult, Counter[str]]:
-    before, rejects = None, Counter[str]()
-    for number, stage in enumerate(stages):
-        result = build(stage.make(before), stage_folder(out, stage.name, number == len(stages) - 1), Execution(workers=0))
+    rejects = Counter[str]()
+    for result in build_stages(stages, out, Execution(workers=0)):
         assert verify(result.path).problems == []
         assert result.totals["num_faults"] == 0
         rejects.update(result.totals["rejects"])
-        before = result.path
     return result, rejects
 
 

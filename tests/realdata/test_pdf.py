@@ -14,6 +14,7 @@ import pytest
 from pipelines.build import Execution, build
 from pipelines.corpora.ocr_pdf import ocr_pdf
 from pipelines.source.folders import Folder
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 from processors.page.recognise import RecognisePage
 from processors.page.steps import PdfPages, ReadPage
@@ -176,7 +177,7 @@ def test_turned_scans(realdata):
 def test_every_file_is_in_a_shard_or_refused(realdata, tmp_path):
     files = sorted((realdata / "07_pdf").rglob("*.pdf"))
     source = Folder(str(realdata / "07_pdf"), suffixes=(".pdf",))
-    result = build(ocr_pdf(source, questions=True)[0].make(None), tmp_path, Execution(workers=0))
+    result = build(ocr_pdf(source, questions=True)[0].make(Earlier()), tmp_path, Execution(workers=0))
     assert verify(result.path).problems == []
     totals = result.totals
     assert totals["num_in"] == len(files) and totals["num_faults"] == 0

@@ -15,6 +15,7 @@ from pipelines.corpora.vision_sft_multi_image import multi_image
 from pipelines.corpora.vision_sft_ocr import ocr
 from pipelines.corpus_source import open_corpus
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 from processors.image.decode import decode_image
 from processors.vision.asked import PROGRAMS, TRUTH
@@ -33,7 +34,7 @@ TYPED_OTHERWISE = {"031": "address", "049": "address", "053": "address", "068": 
 
 
 def built(stages, out: Path) -> list[Conversation]:
-    result = build(stages[0].make(None), out, Execution(workers=0))
+    result = build(stages[0].make(Earlier()), out, Execution(workers=0))
     assert result.totals["num_faults"] == 0
     assert verify(result.path).problems == []
     source = open_corpus(result.path)

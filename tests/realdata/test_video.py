@@ -14,6 +14,7 @@ from pipelines.build import Execution, build
 from pipelines.corpora.multi_frame import multi_frame
 from pipelines.corpora.vision_sft_video import video
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 from processors.video.clip import read_clip
 from processors.video.decode import decode_clip
@@ -112,7 +113,7 @@ def test_every_clip_is_a_row_or_a_true_reject(realdata, tmp_path):
     source = open_source(str(realdata / "09_video"), "folder", suffixes=SUFFIXES)
     count = len(files(realdata))
     for stages in (video(source, num_frames=4), multi_frame(source, num_frames=6)):
-        result = build(stages[0].make(None), tmp_path, Execution(workers=0))
+        result = build(stages[0].make(Earlier()), tmp_path, Execution(workers=0))
         assert verify(result.path).problems == []
         rejects = list(Corpus(result.path).rejects())
         # a file cut before its index, and a clip whose frames are one picture, the same in every byte

@@ -16,6 +16,7 @@ from pipelines.build import Execution, build
 from pipelines.corpora.chart import chart
 from pipelines.sample.chart_sources import bad_rows, make_chart_sources
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 from processors.chart.model import KINDS
 from processors.chart.task import ChartTask
@@ -173,7 +174,7 @@ def test_the_corpus_of_the_sample(tmp_path):
     make_chart_sources(tmp_path, 1, 0)
     place = tmp_path / "chart_sources"
     (stage,) = chart(open_source(str(place / "tables.jsonl")), max_questions=3)
-    result = build(stage.make(None), tmp_path / "out", Execution(workers=0))
+    result = build(stage.make(Earlier()), tmp_path / "out", Execution(workers=0))
     corpus = Corpus(result.path)
     assert verify(result.path).problems == []
     records, rejects = list(corpus.records()), list(corpus.rejects())

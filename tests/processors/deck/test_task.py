@@ -18,6 +18,7 @@ from pipelines.corpora.vision_sft_slides import slides as slides_corpus
 from pipelines.sample.decks import TRUTH as TRUTH_FOLDER
 from pipelines.sample.decks import make_decks
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 from processors.deck.office import NO_DECK, NOT_RENDERED, OWN, RENDERED
 from processors.deck.package import LEGACY_DECK, OLE, TOO_LARGE_SLIDE
@@ -219,7 +220,7 @@ def test_the_sample_is_the_same_each_time(decks, tmp_path):
 
 def test_the_corpus_of_the_sample(decks, tmp_path):
     (stage,) = slides_corpus(open_source(str(decks / "decks")), renderer=OWN, max_questions=40, side_px=896)
-    recipe = stage.make(None)
+    recipe = stage.make(Earlier())
     assert recipe.name == "vision_sft.slides"
     result = build(recipe, tmp_path, Execution(workers=0))
     assert result.totals["rejects"] == {"legacy_deck": 1, "unreadable_deck": 1, "too_large_deck": 1, "hidden_slide": 2, "empty_slide": 2}
@@ -252,4 +253,4 @@ def test_renderers_by_name(decks):
     with pytest.raises(ValueError, match="renderer is 'word', expected auto, libreoffice or own"):
         slides_corpus(source, renderer="word")
     (stage,) = slides_corpus(source, renderer=OWN)
-    assert "RenderDeck" not in json.dumps(stage.make(None).describe())
+    assert "RenderDeck" not in json.dumps(stage.make(Earlier()).describe())

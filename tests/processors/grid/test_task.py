@@ -12,6 +12,7 @@ from pipelines.build import Execution, build
 from pipelines.corpora.vision_sft_chart_table_diagram import chart_table_diagram
 from pipelines.sample.table_sources import PER_SIZE, make_table_sources
 from pipelines.source import open_source
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 from processors.grid.figure import FigureTask, figure_of
 from processors.grid.task import DiagramTask, SplitTables, TableTask
@@ -171,7 +172,7 @@ def test_the_sample_is_the_same_each_time_and_what_is_planted_is_refused(tmp_pat
     assert [(tmp_path / "one" / file).read_bytes() for file in files] == [(tmp_path / "two" / file).read_bytes() for file in files]
     source = open_source(str(tmp_path / "one" / "table_sources" / "rows.jsonl"))
     (stage,) = chart_table_diagram(source, max_questions=2)
-    result = build(stage.make(None), tmp_path / "out", Execution(workers=0))
+    result = build(stage.make(Earlier()), tmp_path / "out", Execution(workers=0))
     assert result.totals["num_out"] == 4 * PER_SIZE
     assert result.totals["num_faults"] == 0
     assert result.totals["rejects"] == {

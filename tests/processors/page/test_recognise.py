@@ -14,6 +14,7 @@ import pytest
 from pipelines.build import Execution, build
 from pipelines.corpora.ocr_pdf import ocr_pdf
 from pipelines.source.folders import Folder
+from pipelines.stage import Earlier
 from pipelines.verify import verify
 from processors.engine import EngineMissing
 from processors.mupdf import import_pymupdf
@@ -161,7 +162,7 @@ def folder_of(tmp_path: Path) -> Folder:
 @needs_tesseract
 def test_the_corpus_reads_scans_and_refuses_the_rest(tmp_path):
     source = folder_of(tmp_path)
-    recipe = ocr_pdf(source, ocr="tesseract", questions=True)[0].make(None)
+    recipe = ocr_pdf(source, ocr="tesseract", questions=True)[0].make(Earlier())
     result = build(recipe, tmp_path / "out", Execution(workers=0))
     assert verify(result.path).problems == []
     assert result.totals["rejects"] == {"blank_page": 1, "damaged": 1} and result.totals["num_out"] == 3
@@ -171,7 +172,7 @@ def test_the_corpus_reads_scans_and_refuses_the_rest(tmp_path):
 
 
 def test_without_an_engine_scans_are_refused(tmp_path):
-    result = build(ocr_pdf(folder_of(tmp_path))[0].make(None), tmp_path / "out", Execution(workers=0))
+    result = build(ocr_pdf(folder_of(tmp_path))[0].make(Earlier()), tmp_path / "out", Execution(workers=0))
     assert result.totals["rejects"] == {"blank_page": 1, "damaged": 1, "no_text": 1} and result.totals["num_out"] == 2
     with pytest.raises(ValueError, match="ocr is 'other', expected tesseract"):
         ocr_pdf(Folder("."), ocr="other")
