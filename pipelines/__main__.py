@@ -7,6 +7,7 @@ import itertools
 import json
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +19,12 @@ from rich.table import Table
 from pipelines.build import BuildError, Execution, build_stages
 from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, resolve_source
 from pipelines.corpora import CORPORA
+from pipelines.corpora.packed import pack_recipe
+from pipelines.corpus_source import open_corpus
 from pipelines.feed import ConservationError, DeclarationError
 from pipelines.recipe import PlanError
 from pipelines.show import engines_table, progress_for, show_record, summary_lines, summary_row, summary_table
-from pipelines.stage import Stage, earlier_stages
+from pipelines.stage import Stage, earlier_stages, only
 from processors.engine import EngineMissing
 from schemas.arrow import SchemaError
 from schemas.corpus import Corpus, CorpusError
@@ -102,18 +105,19 @@ def build_command(
 
 def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) -> list[dict[str, Any]]:
     """Builds each corpus, stage after stage; gives their summary rows."""
-    rows = []
-    for job in jobs:
-        try:
-            results = build_stages(_stages(job), out, execution, partial(progress_for, as_json))
-        except PlanError as error:
-            raise fail(str(error), 2) from error
-        except (BuildError, ConservationError, DeclarationError, CorpusError, SchemaError, EngineMissing, OSError) as error:
-            raise fail(f"{type(error).__name__}: {error}" if not isinstance(error, BuildError) else str(error)) from error
-        except KeyboardInterrupt:
-            raise fail(f"stopped while building {job.corpus}; what is committed stays: run the same command again to go on") from None
-        rows.append(summary_row(results))
-    return rows
+    return [build_job(job.corpus, _stages(job), out, execution, as_json) for job in jobs]
+
+
+def build_job(corpus: str, stages: Sequence[Stage], out: Path, execution: Execution, as_json: bool) -> dict[str, Any]:
+    """Builds the stages of one corpus; gives its summary row. What goes wrong ends the command with a message."""
+    try:
+        return summary_row(build_stages(stages, out, execution, partial(progress_for, as_json)))
+    except PlanError as error:
+        raise fail(str(error), 2) from error
+    except (BuildError, ConservationError, DeclarationError, CorpusError, SchemaError, EngineMissing, OSError) as error:
+        raise fail(f"{type(error).__name__}: {error}" if not isinstance(error, BuildError) else str(error)) from error
+    except KeyboardInterrupt:
+        raise fail(f"stopped while building {corpus}; what is committed stays: run the same command again to go on") from None
 
 
 def _stages(job: Job) -> tuple[Stage, ...]:
@@ -225,6 +229,24 @@ def _write_png(corpus: Corpus, name: str, png: Path, limit: int, key: str | None
 
 def _indent(trace: str) -> str:
     return "".join(f"\n    {line}" for line in trace.splitlines())
+
+
+@app.command()
+def pack(
+    path: Annotated[Path, typer.Argument(help="A corpus of documents or text conversations.")],
+    context: Annotated[int, typer.Option(min=2, help="Tokens of a sequence.")] = 4_096,
+    out: Annotated[Path | None, typer.Option(help="Where the packed corpus goes; default: beside the corpus.")] = None,
+    workers: Workers = None,
+    rebuild: Annotated[bool, typer.Option(help="Remove what is there and start anew.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pack a corpus into sequences of one length, with labels, positions and segments; nothing is cut off. Named NAME-CONTEXT."""
+    try:
+        recipe = pack_recipe(f"{path.resolve().name}-{context}", open_corpus(path), context)
+    except (PlanError, CorpusError) as error:
+        raise fail(f"packing {path}: {error}", 2) from error
+    rows = [build_job(recipe.name, only(recipe), out or path.resolve().parent, Execution(workers=workers, rebuild=rebuild), as_json)]
+    show_summary(rows, as_json)
 
 
 @app.command("calibrate")

@@ -17,7 +17,7 @@ from PIL import ImageDraw, ImageFont
 from processors.image.encode import decode_canvas
 from processors.mupdf import pymupdf
 from processors.vision.marks import Mark, marks_of
-from schemas.parts import CROP, Audio, Canvas, Image, Text, ToolCall, ToolResult
+from schemas.parts import CROP, Audio, Canvas, Image, Text, ToolCall, ToolResult, Tools
 from schemas.records import Document, Record, images_of, turns_of
 
 PANEL_WIDTH_PX, GAP_PX = 1_600, 12
@@ -150,6 +150,8 @@ def _part_text(part: object) -> str:
         return "[image] "
     if isinstance(part, Audio):
         return "[audio] "
+    if isinstance(part, Tools):
+        return f"[tools] {part.definitions}"
     if isinstance(part, ToolCall):
         return f"{part.name}({part.arguments})"
     return part.content if isinstance(part, ToolResult) else ""

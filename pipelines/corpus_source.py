@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pipelines.source.split import Split
+from processors.contract import NUM_TOKENS
 from schemas.arrow import KINDS, from_batch
 from schemas.corpus import Corpus, CorpusError, read_batches
 from schemas.facts import Fact
@@ -15,6 +16,7 @@ from schemas.identity import digest
 from schemas.outcome import Reason
 from schemas.records import Record
 
+BYTES_PER_TOKEN = 4  # about, where a corpus has not counted its tokens
 _TYPES = {"bool": bool, "int": int, "float": float, "str": str}
 
 
@@ -44,6 +46,42 @@ class CorpusSource:
     def read(self, split: Any) -> Iterator[Record]:
         for batch in read_batches(Path(self.root) / split.path):
             yield from from_batch(batch, split.path)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedShards:
+    """A corpus whose splits are runs of neighbouring shards with about `num_tokens` tokens together, for steps that gather."""
+
+    corpus: CorpusSource
+    num_tokens: int
+    reasons: ClassVar[tuple[Reason, ...]] = ()
+
+    @property
+    def gives(self) -> type:
+        return self.corpus.gives
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        return self.corpus.facts
+
+    def splits(self) -> list[Any]:
+        entries = Corpus(Path(self.corpus.root)).ledger()
+        found, start, tokens = [], 0, 0
+        for stop, entry in enumerate(entries, 1):
+            tokens += int(entry.sums.get(NUM_TOKENS.name, entry.shard.num_bytes // BYTES_PER_TOKEN))
+            if tokens >= self.num_tokens or stop == len(entries):
+                shards = [entry.shard for entry in entries[start:stop]]
+                content = digest(*(f"{shard.name} {shard.sha256}" for shard in shards))
+                rows, size = (sum(getattr(shard, name) for shard in shards) for name in ("num_rows", "num_bytes"))
+                found.append(Split(digest("joined", content), shards[0].name, content, start, stop, rows, size))
+                start, tokens = stop, 0
+        return found
+
+    def read(self, split: Any) -> Iterator[Record]:
+        root = Path(self.corpus.root)
+        for entry in Corpus(root).ledger()[split.start : split.stop]:
+            for batch in read_batches(root / entry.shard.name):
+                yield from from_batch(batch, entry.shard.name)
 
 
 def open_corpus(path: Path) -> CorpusSource:

@@ -363,8 +363,7 @@ def _run_gather(step: Step, tally: Tally, records: Iterable[Record], written: di
     groups: dict[Any, list[Record]] = {}
     for record in records:
         tally.num_in += 1
-        assert step.by is not None
-        groups.setdefault(record.facts[step.by.name], []).append(record)
+        groups.setdefault(record.facts[step.by.name] if step.by else None, []).append(record)
     for group in groups.values():
         results = _call(step, tally, partial(step.processor, group), group)
         if results is None:

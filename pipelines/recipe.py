@@ -7,12 +7,12 @@ import enum
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.step import ASK, BATCHED, GATHER, Step
 from schemas.arrow import VERSION as SCHEMA_VERSION
 from schemas.arrow import kind_of
-from schemas.facts import Fact
+from schemas.facts import EVERY, Fact
 from schemas.identity import canonical_json, digest
 from schemas.records import Row
 
@@ -45,7 +45,8 @@ class Recipe:
     def facts(self) -> tuple[Fact, ...]:
         """Every fact a row may carry, by name."""
         found = {fact.name: fact for fact in getattr(self.source, "facts", ())}
-        found |= {fact.name: fact for step in self.steps for fact in step.processor.writes}
+        for step in self.steps:
+            found = _left(found, step) | {fact.name: fact for fact in step.processor.writes}
         return tuple(found[name] for name in sorted(found))
 
     def describe(self) -> dict[str, object]:
@@ -95,6 +96,16 @@ def _kinds(recipe: Recipe) -> list[type]:
     return kinds
 
 
+T = TypeVar("T")
+
+
+def _left(facts: dict[str, T], step: Step) -> dict[str, T]:
+    """The facts, by name, without those that the step's processor says that it `forgets`."""
+    forgets = getattr(step.processor, "forgets", ())
+    gone = facts.keys() if forgets == EVERY else {fact.name for fact in forgets}
+    return {name: fact for name, fact in facts.items() if name not in gone}
+
+
 def check_plan(recipe: Recipe) -> None:
     """Raises PlanError when the steps cannot follow one another."""
     problems: list[str] = []
@@ -106,7 +117,7 @@ def check_plan(recipe: Recipe) -> None:
     written = {fact.name: fact.type for fact in getattr(recipe.source, "facts", ())}
     for step, kind in zip(recipe.steps, kinds, strict=False):
         problems += _check_step(step, kind, written)
-        written |= {fact.name: fact.type for fact in step.processor.writes}
+        written = _left(written, step) | {fact.name: fact.type for fact in step.processor.writes}
     if kinds[-1] is Row:
         problems.append("the last step gives raw rows; a corpus holds documents, conversations or preferences")
     if recipe.mel_dtype not in ("float32", "float16"):

@@ -15,8 +15,9 @@ from rich.table import Table
 from pipelines.build import BuildResult, Quiet
 from pipelines.build import Progress as ProgressProtocol
 from pipelines.run import SplitResult
-from schemas.parts import Audio, Image, Text, ToolCall, ToolResult
-from schemas.records import Document, Record, turns_of
+from processors import tokens
+from schemas.parts import Audio, Image, Text, ToolCall, ToolResult, Tools
+from schemas.records import Document, PackedSequence, Record, turns_of
 
 TOKENS = ("num_text_tokens", "num_image_tokens", "num_audio_tokens")
 
@@ -169,6 +170,13 @@ def show_record(record: Record, max_chars: int = 2_000) -> str:
     ]
     if isinstance(record, Document):
         lines.append(_short(record.text, max_chars))
+    if isinstance(record, PackedSequence):
+        start = 0
+        for number, piece in enumerate(record.pieces, 1):
+            ids = record.input_ids[start : start + piece.num_tokens].tolist()
+            start += piece.num_tokens
+            text = _short(tokens.decode(ids), max_chars // len(record.pieces))
+            lines.append(f"[{number}] {piece.key} tokens {piece.offset} to {piece.offset + piece.num_tokens}: {text}")
     for turn in turns_of(record):
         body = "".join(_show_part(part) for part in turn.parts)
         lines.append(f"<|{turn.role}|>{_short(body, max_chars)}<|end|>{'  (learned)' if turn.learned else ''}")
@@ -183,6 +191,8 @@ def _short(text: str, max_chars: int) -> str:
 def _show_part(part: object) -> str:
     if isinstance(part, Text):
         return part.text
+    if isinstance(part, Tools):
+        return f"<|tool|>{part.definitions}<|/tool|>"
     if isinstance(part, ToolCall):
         return f"<|tool_call|>{part.name}({part.arguments})<|/tool_call|>"
     if isinstance(part, ToolResult):

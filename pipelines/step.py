@@ -13,7 +13,7 @@ EACH, BATCHED, EXPAND, GATHER, ASK = "each", "batched", "expand", "gather", "ask
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`size` is the batch size of `batched` and `ask`; `by` the fact that groups for `gather`.
+    """`size` is the batch size of `batched` and `ask`; `by` the fact that groups for `gather` (None: the whole split).
 
     `pool` is how many actors hold an opener; 0 means as many as the build has workers. It decides no byte.
     """
@@ -63,6 +63,6 @@ def ask(processor: Any, size: int = 4, name: str | None = None, pool: int = 0) -
     return Step(processor, ASK, _name(processor, name), size=size, pool=pool)
 
 
-def gather(processor: Any, by: Fact, name: str | None = None) -> Step:
-    """All records of a split with one value of the fact `by` in, a list of records that name their parents, and Rejects, out."""
+def gather(processor: Any, by: Fact | None = None, name: str | None = None) -> Step:
+    """All records of a split in, those with one value of the fact `by` at a time; records that name their parents, and Rejects, out."""
     return Step(processor, GATHER, _name(processor, name), by=by)

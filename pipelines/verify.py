@@ -9,9 +9,10 @@ from typing import Any
 from processors.audio.log_mel import num_audio_tokens
 from processors.contract import CONTRACT_FACTS, contract_facts
 from processors.image.crops import canvas_num_tokens
+from processors.packing import check_packed
 from schemas.arrow import from_batch
 from schemas.corpus import Corpus, check_files
-from schemas.records import Record, audios_of, images_of
+from schemas.records import PackedSequence, Record, audios_of, images_of
 
 MAX_PROBLEMS = 50
 
@@ -59,6 +60,8 @@ def _check_row(record: Record) -> list[str]:
         exact = num_audio_tokens(len(audio.log_mel))
         if exact != audio.num_tokens:
             problems.append(f"audio {number} says {audio.num_tokens} tokens, its {len(audio.log_mel)} frames give {exact}")
+    if isinstance(record, PackedSequence):
+        problems += check_packed(record)
     if CONTRACT_FACTS[0].name in record.facts:
         for name, value in contract_facts(record).items():
             if record.facts[name] != value:

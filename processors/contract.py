@@ -1,25 +1,26 @@
 """What a record costs the model, to the token: template, placeholders, and the bound of the context.
 
 Template (no newlines): every message is `<|role|>` content `<|end|>`; a training sample ends with `<|endoftext|>`.
-Tools stand in the system message between `<|tool|>` and `<|/tool|>`; a call is `<|tool_call|>[...]<|/tool_call|>` inside
-the assistant's content, and a result is a message of role `tool_response` (the last two are this project's choice; the
-official template leaves them open). Loss falls on learned turns: their content, their `<|end|>`, and the final
-`<|endoftext|>` when the last turn is learned.
+Tools stand at the end of the system message between `<|tool|>` and `<|/tool|>`; the calls of a turn are one list in
+`<|tool_call|>[...]<|/tool_call|>` inside the assistant's content, and each result is a message of role `tool_response` (the
+last two are this project's choice, since the official template leaves them open: decision 0014). Loss falls on learned
+turns: their content, their `<|end|>`, and the final `<|endoftext|>` when the last turn is learned.
 Source: the released chat template and fine-tuning samples of Phi-4-multimodal-instruct.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from processors import tokens
 from schemas.facts import Fact
 from schemas.outcome import Reason, Reject
-from schemas.parts import Audio, Image, Text, ToolCall, ToolResult
-from schemas.records import Conversation, Document, Preference, Record, Turn, turns_of
+from schemas.parts import Audio, Image, Text, ToolCall, ToolResult, Tools
+from schemas.records import Conversation, Document, PackedSequence, Preference, Record, Turn, turns_of
 
 NUM_TEXT_TOKENS = Fact("contract.num_text_tokens", int, "Tokens of text and of the template, specials included")
 NUM_IMAGE_TOKENS = Fact("contract.num_image_tokens", int, "Tokens that images take: the sum of their placeholders")
@@ -70,21 +71,23 @@ def render(turns: tuple[Turn, ...], ends: bool = True) -> Iterator[Piece]:
 
 def _content(turn: Turn) -> Iterator[Piece]:
     strips = True  # white space right after a stripping special (the role) is swallowed
-    for part in _merge_text(turn):
+    for part in _merge_parts(turn):
         if isinstance(part, Text):
             text = part.text.lstrip() if strips else part.text
             if text:
                 yield Piece(text, None, turn.learned)
             strips = False if text else strips
-        elif isinstance(part, ToolCall):
-            yield Piece(None, tokens.SPECIAL["<|tool_call|>"], turn.learned)
-            call = [{"name": part.name, "arguments": json.loads(part.arguments)}]
-            yield Piece(json.dumps(call, ensure_ascii=False), None, turn.learned)
-            yield Piece(None, tokens.SPECIAL["<|/tool_call|>"], turn.learned)
+        elif isinstance(part, (Tools, tuple)):
+            name = "tool" if isinstance(part, Tools) else "tool_call"
+            yield Piece(None, tokens.SPECIAL[f"<|{name}|>"], turn.learned)
+            yield Piece(part.definitions.lstrip() if isinstance(part, Tools) else calls_text(part), None, turn.learned)
+            yield Piece(None, tokens.SPECIAL[f"<|/{name}|>"], turn.learned)
             strips = True
         elif isinstance(part, ToolResult):
-            yield Piece(part.content, None, turn.learned)
-            strips = False
+            content = part.content.lstrip() if strips else part.content
+            if content:
+                yield Piece(content, None, turn.learned)
+            strips = False if content else strips
         else:
             if part.num_tokens is None:
                 raise ValueError(f"a {type(part).__name__.lower()} reaches the contract without a token count")
@@ -92,19 +95,21 @@ def _content(turn: Turn) -> Iterator[Piece]:
             strips = False
 
 
-def _merge_text(turn: Turn) -> Iterator[Text | Image | Audio | ToolCall | ToolResult]:
-    """Neighbouring texts are one text to the tokeniser."""
-    held: list[str] = []
-    for part in turn.parts:
-        if isinstance(part, Text):
-            held.append(part.text)
-            continue
-        if held:
-            yield Text("".join(held))
-            held = []
-        yield part
-    if held:
-        yield Text("".join(held))
+def calls_text(calls: Sequence[ToolCall]) -> str:
+    """The calls of one turn as the JSON list that the model writes, in order."""
+    told = [{"name": call.name, "arguments": json.loads(call.arguments)} for call in calls]
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _merge_parts(turn: Turn) -> Iterator[Text | Image | Audio | Tools | ToolResult | tuple[ToolCall, ...]]:
+    """Neighbouring texts are one text to the tokeniser, neighbouring calls one list."""
+    for kind, run in itertools.groupby(turn.parts, type):
+        if kind is Text:
+            yield Text("".join(part.text for part in run if isinstance(part, Text)))
+        elif kind is ToolCall:
+            yield tuple(part for part in run if isinstance(part, ToolCall))
+        else:
+            yield from (part for part in run if not isinstance(part, ToolCall))
 
 
 def token_ids(turns: tuple[Turn, ...], ends: bool = True) -> tuple[list[int], list[bool]]:
@@ -161,6 +166,9 @@ def contract_facts(record: Record) -> dict[str, int]:
     elif isinstance(record, Preference):
         costs = [cost_of_turns(record.prompt + side) for side in (record.chosen, record.rejected)]
         longest = max(cost.num_all for cost in costs)
+    elif isinstance(record, PackedSequence):  # what was tokenised already; padding costs nothing
+        longest = int((record.segment_ids > 0).sum())
+        costs = [Cost(longest, 0, 0, int((record.labels >= 0).sum()))]
     else:
         raise TypeError(f"a {type(record).__name__} has no token cost; expected a document, conversation or preference")
     sums = [sum(getattr(cost, name) for cost in costs) for name in ("num_text", "num_image", "num_audio", "num_learned")]
@@ -176,6 +184,8 @@ def texts_of(record: Record) -> Iterator[str]:
         for part in turn.parts:
             if isinstance(part, Text):
                 yield part.text
+            elif isinstance(part, Tools):
+                yield part.definitions
             elif isinstance(part, ToolCall):
                 yield from (part.name, part.arguments)
             elif isinstance(part, ToolResult):
@@ -192,7 +202,7 @@ class Contract:
     reads: ClassVar = ()
     writes: ClassVar = CONTRACT_FACTS
     reasons: ClassVar = (TOO_LONG, SPECIAL_TOKEN_IN_TEXT, NOTHING_LEARNED)
-    version: ClassVar = 1
+    version: ClassVar = 2
 
     def __call__(self, record: Record) -> Record | Reject:
         for text in texts_of(record):

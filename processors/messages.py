@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from typing import ClassVar
 from processors.dialogue import LANGUAGE, NO_IMAGE, language_field, text_field
 from processors.pairs import ANSWER_COLUMNS, PAIR_COLUMNS, QUESTION_COLUMNS, as_pair, listed_pairs
 from schemas.outcome import Reason, Refused, Reject
-from schemas.parts import Audio, Image, Part, Text, ToolCall, ToolResult
+from schemas.parts import Audio, Image, Part, Text, ToolCall, ToolResult, Tools
 from schemas.records import Conversation, Row, Turn
 
 NO_MESSAGES = Reason("no_messages", "The row has no messages, no conversations, and no question with an answer")
@@ -64,6 +65,7 @@ class _Message:
     role: str
     pieces: tuple[_Piece, ...]
     learned: bool = False
+    call_ids: tuple[str, ...] = ()  # of the calls it makes, or of the one that it answers
 
 
 # ---- media
@@ -209,23 +211,23 @@ def _read_message(message: object, number: int, names: dict[str, str]) -> _Messa
     if calls and role != "assistant":
         raise _bad(where, f"tool calls in a {role} message, expected them in an assistant's")
     pieces: list[_Piece] = [] if raw == "function_call" else list(_content(_raw_content(message), role, where))
-    for call, told in zip(calls, message.get("tool_calls") or [], strict=False):
-        if isinstance(told, Mapping) and isinstance(told.get("id"), str):
-            names[str(told["id"])] = call.name
+    told = [call.get("id") if isinstance(call, Mapping) else None for call in message.get("tool_calls") or []]
+    call_ids = [str(one) for one in (told if calls else [message.get("tool_call_id")]) if isinstance(one, str)]
+    names.update((str(one), call.name) for one, call in zip(told, calls, strict=False) if isinstance(one, str))
     if role == TOOL_RESULT_ROLE:
         text = "\n".join(piece.text for piece in pieces if isinstance(piece, Text))
         pieces = [ToolResult(text_field(message, "name") or names.get(str(message.get("tool_call_id")), ""), text)]
     if role == "system" and message.get("tools"):
-        pieces.append(Text(_tools(message["tools"], where)))
-    return _Message(role, (*pieces, *calls), _is_learned(message, role, where))
+        pieces.append(_tools(message["tools"], where))
+    return _Message(role, (*pieces, *calls), _is_learned(message, role, where), tuple(call_ids))
 
 
-def _tools(value: object, where: str) -> str:
-    """The list of tools as the JSON string that stands in the system message."""
+def _tools(value: object, where: str) -> Tools:
+    """The list of tools, which stands in the system message; JSON text is kept as it is."""
     parsed = _parse_json(value, where) if isinstance(value, str) else value
     if not isinstance(parsed, list) or not all(isinstance(tool, Mapping) for tool in parsed):
         raise _bad(where, f"tools is {_shown(value)}, expected a list of objects")
-    return value if isinstance(value, str) else json.dumps(parsed, ensure_ascii=False)
+    return Tools(value.strip() if isinstance(value, str) else json.dumps(parsed, ensure_ascii=False))
 
 
 # ---- the whole conversation
@@ -252,15 +254,29 @@ def _message_list(fields: Mapping[str, object]) -> Sequence[object]:
 
 
 def _with_system(messages: list[_Message], fields: Mapping[str, object]) -> list[_Message]:
-    """The columns `system` and `tools` become the system message, or join the one there is."""
+    """The columns `system` and `tools` (or `functions`) become the system message, or join the one there is."""
     prompt = text_field(fields, "system", "system_prompt")
-    tools = fields.get("tools")
-    column: tuple[_Piece, ...] = (Text(_tools(tools, "column tools")),) if tools else ()
+    tools = fields.get("tools") or fields.get("functions")
+    column: tuple[_Piece, ...] = (_tools(tools, "column tools"),) if tools else ()
+    told = [piece for message in messages for piece in message.pieces if isinstance(piece, Tools)]
+    if len(told) + len(column) > 1:
+        raise Refused(BAD_MESSAGE, f"{len(told)} system messages and {len(column)} columns tell tools, expected one of them to do so")
     if messages and messages[0].role == "system":
         return [replace(messages[0], pieces=(*messages[0].pieces, *column)), *messages[1:]]
     if prompt:
         column = (Text(prompt), *column)
     return [_Message("system", column), *messages] if column else messages
+
+
+def _in_call_order(messages: list[_Message]) -> Iterator[_Message]:
+    """The messages, results in the order of their calls: the template has no place for the ids that tell which is whose."""
+    ids: tuple[str, ...] = ()
+    for is_result, run in itertools.groupby(messages, lambda message: message.role == TOOL_RESULT_ROLE):
+        group = list(run)
+        if is_result and all(message.call_ids and message.call_ids[0] in ids for message in group):
+            group.sort(key=lambda message: ids.index(message.call_ids[0]))
+        ids = group[-1].call_ids
+        yield from group
 
 
 def _place(messages: list[_Message], row: Row) -> list[_Message]:
@@ -324,7 +340,7 @@ def read_turns(row: Row) -> tuple[Turn, ...]:
     names: dict[str, str] = {}
     messages = [_read_message(message, number, names) for number, message in enumerate(_message_list(row.fields))]
     turns = []
-    for message in _place(_with_system(messages, row.fields), row):
+    for message in _place(_with_system(list(_in_call_order(messages)), row.fields), row):
         parts = _tidy(message)
         if parts:
             turns.append(Turn(message.role, parts, message.learned))
@@ -351,7 +367,7 @@ class MessagesTask:
     reads: ClassVar = ()
     writes: ClassVar = (LANGUAGE,)
     reasons: ClassVar = MESSAGE_REASONS
-    version: ClassVar = 1
+    version: ClassVar = 2
 
     def __call__(self, row: Row) -> Conversation | Reject:
         try:

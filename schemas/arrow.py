@@ -14,12 +14,25 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.facts import Fact
-from schemas.parts import NUM_MEL_BANDS, Audio, Canvas, Image, Part, Text, ToolCall, ToolResult
-from schemas.records import TURN_FIELDS, Conversation, Document, Origin, Preference, Record, Turn, audios_of, images_of
+from schemas.parts import NUM_MEL_BANDS, Audio, Canvas, Image, Part, Text, ToolCall, ToolResult, Tools
+from schemas.records import (
+    SEQUENCE_ARRAYS,
+    TURN_FIELDS,
+    Conversation,
+    Document,
+    Origin,
+    PackedSequence,
+    Piece,
+    Preference,
+    Record,
+    Turn,
+    audios_of,
+    images_of,
+)
 
 VERSION = 1
 METADATA_KEY = b"corpusmill"
-KINDS: dict[str, type] = {"document": Document, "conversation": Conversation, "preference": Preference}
+KINDS: dict[str, type] = {"document": Document, "conversation": Conversation, "preference": Preference, "packed": PackedSequence}
 
 _MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _PART = pa.struct([("kind", pa.string()), ("text", pa.string()), ("name", pa.string()), ("index", pa.int32())])
@@ -31,6 +44,7 @@ _IMAGE_INFO = pa.list_(
     )
 )
 _AUDIO_INFO = pa.list_(pa.struct([("num_frames", pa.int32()), ("num_tokens", pa.int32())]))
+_PIECES = pa.list_(pa.struct([("key", pa.string()), ("offset", pa.int32()), ("num_tokens", pa.int32())]))
 _FACT_TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 _ORIGIN = ("source", "revision", "licence", "locator")
 _TURN_COLUMNS = {name: TURN_FIELDS[kind] for name, kind in KINDS.items() if kind in TURN_FIELDS}
@@ -55,6 +69,9 @@ def schema_for(kind: str, facts: Sequence[Fact], mel_dtype: str = "float32") -> 
     fields.append(pa.field("parents", pa.list_(pa.string())))
     if kind == "document":
         fields.append(pa.field("text", pa.string()))
+    elif kind == "packed":
+        fields += [pa.field(name, pa.list_(pa.int32())) for name in SEQUENCE_ARRAYS]
+        fields.append(pa.field("pieces", _PIECES))
     else:
         mel = pa.float32() if mel_dtype == "float32" else pa.float16()
         fields += [pa.field(name, _TURNS) for name in _TURN_COLUMNS[kind]]
@@ -129,6 +146,8 @@ def to_batch(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
         columns[name] = [getattr(r.origin, name) for r in records]
     if kind == "document":
         columns["text"] = [r.text for r in records]  # type: ignore[union-attr]
+    elif kind == "packed":
+        columns |= _packed_columns(records)
     else:
         columns |= _media_columns(records, schema)
         rows = [_turn_columns(record, kind) for record in records]
@@ -144,12 +163,29 @@ def to_batch(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def _packed_columns(records: Sequence[Record]) -> dict[str, object]:
+    sequences = [record for record in records if isinstance(record, PackedSequence)]
+    columns: dict[str, object] = {name: _int_lists([getattr(record, name) for record in sequences]) for name in SEQUENCE_ARRAYS}
+    columns["pieces"] = [
+        [{"key": piece.key, "offset": piece.offset, "num_tokens": piece.num_tokens} for piece in record.pieces] for record in sequences
+    ]
+    return columns
+
+
+def _int_lists(arrays: list[np.ndarray]) -> pa.Array:
+    offsets = np.concatenate([[0], np.cumsum([len(array) for array in arrays])]).astype(np.int32)
+    flat = np.concatenate(arrays).astype(np.int32) if arrays else np.empty(0, np.int32)
+    return pa.ListArray.from_arrays(offsets, pa.array(flat))
+
+
 def _turn_columns(record: Record, kind: str) -> dict[str, list[dict[str, object]]]:
     seen = {Image: 0, Audio: 0}
 
     def part_row(part: Part) -> dict[str, object]:
         if isinstance(part, Text):
             return {"kind": "text", "text": part.text}
+        if isinstance(part, Tools):
+            return {"kind": "tools", "text": part.definitions}
         if isinstance(part, ToolCall):
             return {"kind": "tool_call", "name": part.name, "text": part.arguments}
         if isinstance(part, ToolResult):
@@ -226,7 +262,7 @@ def from_batch(batch: pa.RecordBatch, where: str = "a shard") -> Iterator[Record
     plain = {"key", "parents", "text", *_ORIGIN}
     for name in ("turns", "prompt", "chosen", "rejected", "images", "image_info", "image_sources", "log_mel"):
         plain.add(name)
-    plain |= {"audio_info", "audio_sources"}
+    plain |= {"audio_info", "audio_sources", "pieces", *SEQUENCE_ARRAYS}
     facts = [name for name in batch.schema.names if name not in plain]
     columns = {name: batch.column(name) for name in batch.schema.names}
     for index in range(batch.num_rows):
@@ -245,6 +281,10 @@ def _record(kind: str, columns: dict[str, pa.Array], facts: list[str], index: in
     }
     if kind == "document":
         return Document(text=value("text"), **common)  # type: ignore[arg-type]
+    if kind == "packed":
+        arrays = {name: columns[name][index].values.to_numpy() for name in SEQUENCE_ARRAYS}
+        pieces = tuple(Piece(**row) for row in value("pieces"))  # type: ignore[attr-defined]
+        return PackedSequence(pieces=pieces, **arrays, **common)  # type: ignore[arg-type]
     image_at, audio_at = _row_media(columns, index)
     turns = {name: _turns(value(name), image_at, audio_at) for name in _TURN_COLUMNS[kind]}
     return KINDS[kind](**common, **turns)
@@ -284,6 +324,8 @@ def _turns(rows: object, image_at: Callable[[int], Image], audio_at: Callable[[i
         match row["kind"]:
             case "text":
                 return Text(row["text"])
+            case "tools":
+                return Tools(row["text"])
             case "tool_call":
                 return ToolCall(row["name"], row["text"])
             case "tool_result":
@@ -292,7 +334,7 @@ def _turns(rows: object, image_at: Callable[[int], Image], audio_at: Callable[[i
                 return image_at(row["index"])
             case "audio":
                 return audio_at(row["index"])
-        raise SchemaError(f"part kind {row['kind']!r} is unknown; expected text, image, audio, tool_call or tool_result")
+        raise SchemaError(f"part kind {row['kind']!r} is unknown; expected text, image, audio, tools, tool_call or tool_result")
 
     assert isinstance(rows, list)
     return tuple(Turn(row["role"], tuple(part(p) for p in row["parts"]), row["learned"]) for row in rows)

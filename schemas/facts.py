@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TYPES = (bool, int, float, str)
+EVERY = "every"  # what a processor `forgets` whose records carry no fact of those they were made from
 
 
 @dataclass(frozen=True, slots=True)

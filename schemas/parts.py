@@ -1,4 +1,4 @@
-"""What turns and documents are made of: text, images, audio, tool calls and their results.
+"""What turns and documents are made of: text, images, audio, tools, calls of them and their results.
 
 A part passes through states while a corpus is built: an image has `source` bytes, then `pixels`, then a `canvas`;
 audio has `source` bytes, then `samples`, then a `log_mel`. Steps drop the earlier state unless told to keep it.
@@ -73,6 +73,13 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
+class Tools:
+    """The tools that the assistant may call; `definitions` is a JSON list as text. Stands at the end of a system message."""
+
+    definitions: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall:
     """A call the assistant makes; `arguments` is a JSON object as text."""
 
@@ -88,4 +95,4 @@ class ToolResult:
     content: str
 
 
-Part = Text | Image | Audio | ToolCall | ToolResult
+Part = Text | Image | Audio | Tools | ToolCall | ToolResult

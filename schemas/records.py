@@ -1,4 +1,4 @@
-"""The three record kinds, one for each way to train, and the raw row from which sources start.
+"""The three record kinds, one for each way to train, what they become when they are packed, and the raw row from which sources start.
 
 A record is immutable: a step gives a new one. `facts` is a plain dict by convention never changed in place.
 """
@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from schemas.parts import Audio, Image, Part, Text
+import numpy as np
+
+from schemas.parts import Audio, Image, Part, Text, Tools
 
 FactValue = bool | int | float | str
 
@@ -80,8 +82,38 @@ class Preference:
     parents: tuple[str, ...] = ()
 
 
-Record = Row | Document | Conversation | Preference
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of a record's tokens inside a packed sequence: `num_tokens` of them, from token `offset` of the record `key` on."""
+
+    key: str
+    offset: int
+    num_tokens: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedSequence:
+    """Pieces of records, one after another, padded to one length: what a trainer reads without tokenising.
+
+    Shapes: (n,) int32 each. `labels` are the ids where they are learned and -100 elsewhere: at padding, at the first token of
+    every piece (so that no piece is predicted from another), and at what the record does not learn; a loss compares the label
+    at i with the prediction at i - 1. `position_ids` count from 0 in every piece, `segment_ids` number the pieces from 1; 0 is padding.
+    """
+
+    key: str
+    origin: Origin
+    input_ids: np.ndarray
+    labels: np.ndarray
+    position_ids: np.ndarray
+    segment_ids: np.ndarray
+    pieces: tuple[Piece, ...]
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+
+
+Record = Row | Document | Conversation | Preference | PackedSequence
 R = TypeVar("R", Row, Document, Conversation, Preference)
+SEQUENCE_ARRAYS = ("input_ids", "labels", "position_ids", "segment_ids")
 
 
 def with_facts(record: R, facts: Mapping[str, FactValue]) -> R:
@@ -129,6 +161,8 @@ def weigh(record: Record) -> int:
     """About how many bytes a record holds in memory: media exactly, text by its length."""
     if isinstance(record, Document):
         return len(record.text)
+    if isinstance(record, PackedSequence):
+        return sum(getattr(record, name).nbytes for name in SEQUENCE_ARRAYS) + 1_000
     if isinstance(record, Row):
         return sum(len(blob) for blob in record.blobs.values()) + 1_000
     total = 1_000
@@ -138,6 +172,8 @@ def weigh(record: Record) -> int:
                 total += len(part.source or b"") + (0 if part.pixels is None else part.pixels.nbytes)
                 if part.canvas is not None:
                     total += len(part.canvas.encoded or b"") + (0 if part.canvas.pixels is None else part.canvas.pixels.nbytes)
+            elif isinstance(part, Tools):
+                total += len(part.definitions)
             elif isinstance(part, Audio):
                 total += len(part.source or b"")
                 total += sum(array.nbytes for array in (part.samples, part.log_mel) if array is not None)

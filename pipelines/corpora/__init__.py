@@ -16,6 +16,7 @@ from pipelines.corpora.image_text import image_text
 from pipelines.corpora.language_pretrain import language_pretrain
 from pipelines.corpora.multi_frame import multi_frame
 from pipelines.corpora.ocr_pdf import ocr_pdf
+from pipelines.corpora.packed import packed
 from pipelines.corpora.realistic_image import realistic_image
 from pipelines.corpora.speech_pretrain import speech_pretrain
 from pipelines.corpora.sqa import sqa
@@ -94,4 +95,5 @@ CORPORA: dict[str, CorpusKind] = {
     "language_pretrain": CorpusKind(
         language_pretrain, "L1", "JSONL, Parquet, folders of HTML or text", ["web/documents.jsonl", "web/pages"]
     ),
+    "packed": CorpusKind(packed, "L1-L2", "a corpus of documents or text conversations; JSONL or Parquet with text", "web/documents.jsonl"),
 }

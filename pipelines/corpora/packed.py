@@ -1,0 +1,59 @@
+"""`packed`: text corpora as sequences of one length (stages L1, L2, R1).
+
+Source: best-fit packing as in Ding et al. 2024 (https://arxiv.org/abs/2404.10830); position ids start anew in every piece and
+segment ids keep attention inside it, so that a packed batch computes what its records would compute alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.corpus_source import CorpusSource, JoinedShards, open_corpus
+from pipelines.recipe import Recipe
+from pipelines.stage import Earlier, Stage, only
+from pipelines.step import each, gather
+from processors.contract import Contract
+from processors.dialogue import TextTask
+from processors.packing import PackSequences
+
+MIN_GROUP_TOKENS = 2_000_000
+GROUP_SEQUENCES = 200  # a group's last sequence is half empty on average: a quarter of a percent of 200
+WHOLE_DOCUMENT_TOKENS = 10_000_000  # a document is cut into sequences, so that its own length is bounded by memory alone
+
+
+def packed(
+    source: Any,
+    *,
+    context_tokens: int = 4_096,  # the model's original context; 65,536 and 131,072 for the long-context phases
+    group_tokens: int = 0,  # tokens that are packed together; 0 chooses by the context. More lose less room and take more memory
+    seed: int = 0,
+) -> tuple[Stage, ...]:
+    """Documents or text conversations -> sequences of `context_tokens` with labels, position ids and segment ids."""
+    if isinstance(source, CorpusSource):
+        return only(pack_recipe("packed", source, context_tokens, group_tokens, seed))
+    documents = Recipe(
+        name="packed.documents",
+        title="Texts before they are packed",
+        source=source,
+        steps=(each(TextTask()), each(Contract(WHOLE_DOCUMENT_TOKENS))),
+        seed=seed,
+    )
+
+    def joined(earlier: Earlier) -> Recipe:
+        return pack_recipe("packed", open_corpus(earlier.corpus), context_tokens, group_tokens, seed)
+
+    return (Stage(documents.name, lambda _: documents), Stage("packed", joined))
+
+
+def pack_recipe(name: str, source: CorpusSource, context_tokens: int, group_tokens: int = 0, seed: int = 0) -> Recipe:
+    """The recipe that packs a corpus; see `packed`."""
+    group = group_tokens or max(MIN_GROUP_TOKENS, GROUP_SEQUENCES * context_tokens)
+    return Recipe(
+        name=name,
+        title=f"Sequences of {context_tokens} tokens, packed from {Path(source.root).name}",
+        source=JoinedShards(source, group),
+        steps=(gather(PackSequences(context_tokens)),),
+        seed=seed,
+        notes="A document longer than a sequence continues in another one, which does not see what came before.",
+    )
