@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.build import BuildError, Execution, build_stages
-from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, resolve_source
+from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, read_job
 from pipelines.corpora import CORPORA
 from pipelines.corpora.packed import pack_recipe
 from pipelines.corpus_source import open_corpus
@@ -293,7 +293,7 @@ def demo(
     except (RuntimeError, OSError) as error:
         raise fail(f"making the sample in {sources}: {error}") from error
     made = time.perf_counter() - start
-    jobs = [Job(name, resolve_source(kind.sample, sources, name)) for name, kind in CORPORA.items()]
+    jobs = [read_job(name, {"source": kind.sample, **kind.sample_parameters}, sources, name) for name, kind in CORPORA.items()]
     rows = build_jobs(jobs, out / "corpora", Execution(workers=workers), as_json)
     problems = [problem for row in rows for problem in verify(Path(row["path"])).problems]
     for problem in problems:

@@ -210,7 +210,8 @@ def build_stages(
         with progress() as shown:
             before = results[-1].path if results else None
             compute = partial(_compute, execution, Corpus(before), shown.note) if before else compute_here
-            recipe = stage.make(Earlier(before, compute))
+            folder = stage_folder(out, stage.name, False)
+            recipe = stage.make(Earlier(before, compute, folder))
             results.append(build(recipe, stage_folder(out, stage.name, number == len(stages)), execution, shown))
     return results
 

@@ -110,7 +110,7 @@ def read_build_file(path: Path, overrides: Sequence[str] = (), only: Sequence[st
     for name in wanted:
         if name not in corpora:
             raise BuildFileError(f"corpus {name!r} is not in {path}; it has {', '.join(corpora)}")
-    jobs = tuple(_job(name, corpora[name], path) for name in wanted)
+    jobs = tuple(read_job(name, corpora[name], path.parent, f"{path} [corpora.{name}]") for name in wanted)
     return BuildFile(path.parent / raw.get("out", "corpora"), jobs, read_execution(raw.get("execution", {}), f"{path} [execution]"))
 
 
@@ -155,14 +155,14 @@ def _override(corpora: dict[str, Any], override: str) -> None:
     corpora[corpus] = {**corpora[corpus], parameter: parsed}
 
 
-def _job(corpus: str, table: dict[str, Any], path: Path) -> Job:
-    where = f"{path} [corpora.{corpus}]"
+def read_job(corpus: str, table: dict[str, Any], base: Path, where: str) -> Job:
+    """A corpus's table: its source and parameters, paths relative to `base`. Raises BuildFileError, which tells `where`."""
     if not isinstance(table, dict) or "source" not in table:
         raise BuildFileError(f'{where} has no source; expected source = "path"')
     known = parameters_of(corpus)
     _check_words(table, ("source", *known), where)
-    given = {name: typed(value, known[name][0], f"{where} {name}", path.parent) for name, value in table.items() if name != "source"}
-    return Job(corpus, resolve_source(table["source"], path.parent, f"{where} source"), given)
+    given = {name: typed(value, known[name][0], f"{where} {name}", base) for name, value in table.items() if name != "source"}
+    return Job(corpus, resolve_source(table["source"], base, f"{where} source"), given)
 
 
 def typed(value: Any, hint: Any, where: str, base: Path = Path()) -> Any:

@@ -14,10 +14,14 @@ STAGES = ".stages"
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What a stage is made from: the directory of the stage before (None for the first), and how to run a graph of tasks over it."""
+    """What a stage is made from: the directory of the stage before (None for the first), and how to run a graph of tasks over it.
+
+    `folder` is where lists and indexes go that a stage's steps read; a corpus never counts them as its own.
+    """
 
     path: Path | None = None
     compute: Compute = compute_here
+    folder: Path = Path()
 
     @property
     def corpus(self) -> Path:

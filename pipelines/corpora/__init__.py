@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.corpora.asr import asr
@@ -40,6 +40,7 @@ class CorpusKind:
     stage: str
     inputs: str
     sample: Any
+    sample_parameters: Mapping[str, Any] = field(default_factory=dict)  # other values than the defaults, for the demonstration
 
 
 AUDIO = "JSONL or Parquet manifests (NeMo, Lhotse keys), folders, WebDataset tars"
