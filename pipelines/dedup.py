@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +29,7 @@ from schemas.shard import TEMPORARY_PREFIX, remove_files, write_replacing
 DUPLICATE = Reason("duplicate", "Another record has the same content and stays instead")
 REPEATED = Reason("repeated_text", "More records than asked for have the same text; the others stay")
 DOCUMENTS_PER_PASS = 20_000_000
+LISTED_PER_BATCH = 4_096
 
 
 def _digests(corpus: Corpus, fact: Fact, low: str, high: str) -> Iterator[pa.Table]:
@@ -66,7 +67,8 @@ def write_list(listed: pa.Table, into: Path, name: str = "duplicates") -> Path:
     listed = listed.sort_by("key").combine_chunks()
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, listed.schema) as writer:
-        writer.write_table(pa.Table.from_pydict(listed.to_pydict(), schema=listed.schema), max_chunksize=65_536)
+        for start in range(0, max(1, len(listed)), LISTED_PER_BATCH):  # in fresh buffers, so that equal lists give equal bytes
+            writer.write_table(pa.Table.from_pydict(listed.slice(start, LISTED_PER_BATCH).to_pydict(), schema=listed.schema))
     data = sink.getvalue().to_pybytes()
     path = into / f"{name}-{digest(data)}.arrow"
     if not path.is_file():
@@ -110,22 +112,28 @@ def _passes(corpus: Corpus) -> Iterator[tuple[str, str]]:
     return itertools.pairwise([f"{round(i * 16**6 / passes):06x}" for i in range(passes)] + ["g"])
 
 
-@functools.lru_cache(maxsize=2)
-def _load(path: str) -> tuple[list[str], list[str]]:
-    """The sorted keys that a list refuses, and for each the key that stays."""
-    keys: list[str] = []
-    kept: list[str] = []
-    for batch in read_batches(Path(path)):
-        keys += batch.column("key").to_pylist()
-        kept += batch.column("kept").to_pylist()
-    return keys, kept
+@functools.lru_cache(maxsize=4)
+def _load(path: str) -> tuple[list[pa.RecordBatch], list[str]]:
+    """The batches of a list, memory-mapped, and the first key of each."""
+    batches = [batch for batch in read_batches(Path(path)) if batch.num_rows]
+    return batches, [batch.column("key")[0].as_py() for batch in batches]
+
+
+def find_row(path: str, key: str) -> dict[str, Any] | None:
+    """The row of a list on disk (see `write_list`) that has this key; None for a record that is not listed."""
+    batches, firsts = _load(path)
+    number = bisect.bisect_right(firsts, key) - 1
+    if number < 0:
+        return None
+    keys = batches[number].column("key")
+    at = bisect.bisect_left(range(len(keys)), key, key=lambda place: keys[place].as_py())
+    return batches[number].slice(at, 1).to_pylist()[0] if at < len(keys) and keys[at].as_py() == key else None
 
 
 def find_listed(path: str, key: str) -> str | None:
     """The key that stays in place of `key`, by a list on disk; None for a record that is not listed."""
-    keys, kept = _load(path)
-    at = bisect.bisect_left(keys, key)
-    return kept[at] if at < len(keys) and keys[at] == key else None
+    row = find_row(path, key)
+    return None if row is None else row["kept"]
 
 
 @dataclass(frozen=True, slots=True)

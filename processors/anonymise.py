@@ -14,16 +14,23 @@ from typing import ClassVar
 
 from processors.dialogue import LANGUAGE, SPEAKER, STATED_TRANSCRIPT
 from processors.speech_text import HEARD, HEARD_WORDS, SECOND_HEARD, SPOKEN, WORDS, WRITTEN
-from processors.text.scrub import Span, find_personal_data, placeholder, scrub
+from processors.text.scrub import Span, after_scrubbing, find_personal_data, placeholder, scrub, scrub_json
 from schemas.facts import Fact
-from schemas.identity import digest
+from schemas.identity import canonical_json, digest
 from schemas.outcome import Reason, Reject
-from schemas.parts import Text
-from schemas.records import Conversation, FactValue, learned_texts, map_parts
+from schemas.parts import Part, Text, ToolCall, ToolResult
+from schemas.records import Conversation, Document, FactValue, learned_texts
 
 REJECT, SCRUB, KEEP = "reject", "scrub", "keep"
 NUM_PERSONAL_DATA = Fact("privacy.num_personal_data", int, "Pieces of personal data and secrets found in the record's texts")
 KINDS = Fact("privacy.kinds", str, "Kinds of the personal data found, by name, joined by commas; empty when there is none")
+SPANS = Fact(
+    "privacy.spans",
+    str,
+    "JSON list of what was found: kind, start, stop in the text as it is now (after scrubbing: of the placeholder); in conversations turn and "
+    "part too, and no place inside tool calls; never the data itself. Empty when there is none",
+)
+MEASURED_LANGUAGE = "text.language"  # read where the source states none
 TEXT_FACTS = (STATED_TRANSCRIPT, WRITTEN, SPOKEN, HEARD, SECOND_HEARD)  # what is said in the sound and need not be in a turn
 PERSONAL_DATA = Reason("personal_data", "The text holds personal data or a secret")
 
@@ -66,42 +73,75 @@ def hash_speaker(speaker: str, salt: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ScrubPersonalData:
-    """Refuses records whose turns hold personal data or secrets, or scrubs them, or only counts; see processors/text/scrub.py.
+    """Refuses records whose texts hold personal data or secrets, or scrubs them, or only counts; see processors/text/scrub.py.
 
     Scrubbing puts a placeholder in the text. In a record with speech the sound still says what was scrubbed: there only
-    `reject` anonymises. Facts that hold text of the record are scrubbed with it, word times too. Tool calls and
-    their results are left as they are.
+    `reject` anonymises. Facts that hold text of the record are scrubbed with it, word times too. In tool calls and their results
+    strings and numbers of JSON are scrubbed, which stays JSON.
     """
 
     mode: str = REJECT
-    takes: ClassVar = (Conversation,)
+    takes: ClassVar = (Document, Conversation)
     gives: ClassVar = None
     reads: ClassVar = (LANGUAGE,)
-    writes: ClassVar = (NUM_PERSONAL_DATA, KINDS)  # and TEXT_FACTS and word times anew, where a step before wrote them
+    writes: ClassVar = (NUM_PERSONAL_DATA, KINDS, SPANS)  # and TEXT_FACTS and word times anew, where a step before wrote them
     reasons: ClassVar = (PERSONAL_DATA,)
-    version: ClassVar = 1
+    version: ClassVar = 2
 
     def __post_init__(self) -> None:
         if self.mode not in (REJECT, SCRUB, KEEP):
             raise ValueError(f"mode of ScrubPersonalData is {self.mode!r}, expected {REJECT}, {SCRUB} or {KEEP}")
 
-    def __call__(self, record: Conversation) -> Conversation | Reject:
-        language = str(record.facts[LANGUAGE.name])
+    def __call__(self, record: Document | Conversation) -> Document | Conversation | Reject:
+        language = str(record.facts[LANGUAGE.name] or record.facts.get(MEASURED_LANGUAGE, ""))
         told = {fact.name: str(record.facts[fact.name]) for fact in TEXT_FACTS if record.facts.get(fact.name)}
-        texts = [part.text for turn in record.turns for part in turn.parts if isinstance(part, Text)]
-        kinds = Counter(span.kind for text in (*texts, *told.values()) for span in find_personal_data(text, language))
+        kinds = Counter(span.kind for text in told.values() for span in find_personal_data(text, language))
+        if isinstance(record, Document):
+            text, spans = scrub(record.text, language)
+            places = [_place(span) for span in (after_scrubbing(spans) if self.mode == SCRUB else spans)]
+            scrubbed: Document | Conversation = replace(record, text=text)
+        else:
+            scrubbed, places = scrub_turns(record, language, self.mode == SCRUB)
+        kinds.update(str(place["kind"]) for place in places)
         if kinds and self.mode == REJECT:
             found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
             return Reject(record.key, PERSONAL_DATA.name, found)  # never the data itself: rejects are kept on disk
         facts: dict[str, FactValue] = {NUM_PERSONAL_DATA.name: kinds.total(), KINDS.name: ",".join(sorted(kinds))}
-        if kinds and self.mode == SCRUB:
-            facts |= {name: scrub(text, language)[0] for name, text in told.items()}
-            learned = " ".join(learned_texts(record))
-            for fact, text in ((WORDS, learned), (HEARD_WORDS, told.get(HEARD.name, ""))):
-                if record.facts.get(fact.name):
-                    facts[fact.name] = scrub_words(str(record.facts[fact.name]), text, language)
-            record = map_parts(record, {Text: lambda part: Text(scrub(part.text, language)[0])})
-        return replace(record, facts={**record.facts, **facts})
+        facts[SPANS.name] = canonical_json(places) if places else ""
+        if not kinds or self.mode != SCRUB:
+            return replace(record, facts={**record.facts, **facts})
+        facts |= {name: scrub(text, language)[0] for name, text in told.items()}
+        learned = " ".join(learned_texts(record))
+        for fact, text in ((WORDS, learned), (HEARD_WORDS, told.get(HEARD.name, ""))):
+            if record.facts.get(fact.name):
+                facts[fact.name] = scrub_words(str(record.facts[fact.name]), text, language)
+        return replace(scrubbed, facts={**record.facts, **facts})
+
+
+def _place(span: Span, **where: int) -> dict[str, FactValue]:
+    return {"kind": span.kind, "start": span.start, "stop": span.stop, **where}
+
+
+def scrub_turns(record: Conversation, language: str, is_after: bool) -> tuple[Conversation, list[dict[str, FactValue]]]:
+    """The conversation with its texts, tool calls and results scrubbed; and what was found, with its places after scrubbing or before."""
+    places: list[dict[str, FactValue]] = []
+    turns = []
+    for number, turn in enumerate(record.turns):
+        parts: list[Part] = []
+        for at, part in enumerate(turn.parts):
+            if isinstance(part, Text):
+                text, spans = scrub(part.text, language)
+                places += [_place(span, turn=number, part=at) for span in (after_scrubbing(spans) if is_after else spans)]
+                parts.append(Text(text) if spans else part)
+            elif isinstance(part, (ToolCall, ToolResult)):
+                text, kinds = scrub_json(part.arguments if isinstance(part, ToolCall) else part.content, language)
+                places += [{"kind": kind, "turn": number, "part": at} for kind in kinds]
+                changed = ToolCall(part.name, text) if isinstance(part, ToolCall) else ToolResult(part.name, text)
+                parts.append(changed if kinds else part)
+            else:
+                parts.append(part)
+        turns.append(replace(turn, parts=tuple(parts)))
+    return replace(record, turns=tuple(turns)), places
 
 
 def scrub_words(words_json: str, text: str, language: str) -> str:

@@ -13,10 +13,11 @@ from typing import ClassVar
 
 from processors.language_id import iso_639_1
 from processors.speech_text import WORDS
+from processors.text.charset import CHARSET, MAX_UNDECODABLE_RATIO, NUM_UNDECODABLE, UNDECODABLE, decode_page
 from processors.word_times import BadWordTimes, words_of
 from schemas.facts import Fact
 from schemas.identity import keyed_rng
-from schemas.outcome import Reason, Reject
+from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Audio, Image, Text
 from schemas.records import Conversation, Document, FactValue, Row, Turn
 
@@ -30,9 +31,11 @@ BAD_WORD_TIMES = Reason("bad_word_times", "The row's words or segments are no wo
 
 LANGUAGE = Fact("text.stated_language", str, "Language that the source states (ISO 639-1), empty when it states none")
 SPEAKER = Fact("speech.speaker", str, "Speaker that the source states, empty when it states none")
+URL = Fact("text.url", str, "Address of the page that the source states, empty when it states none")
 STATED_TRANSCRIPT = Fact("text.stated_transcript", str, "Transcript that the source states for the audio, empty when it states none")
 
 TRANSCRIPT_FIELDS = ("text", "transcript", "sentence")
+TEXT_FIELDS = ("text", "content", "raw_content", "html")  # as the published corpora call it
 TRANSCRIBE_PROMPT = "Transcribe the audio clip into text."
 CAPTION_PROMPT = "Describe the image."
 
@@ -141,23 +144,36 @@ class CaptionTask:
 
 @dataclass(frozen=True, slots=True)
 class TextTask:
-    """A row with `text` becomes a document; where it has none, the bytes of its page do (extracted by a later step)."""
+    """A row with text, in one of TEXT_FIELDS, becomes a document; where it has none, the bytes of its page do, decoded.
 
+    A page of HTML stays one: a later step extracts its text. `url`, `uri` or `source_url` of the row becomes a fact.
+    """
+
+    max_undecodable_ratio: float = MAX_UNDECODABLE_RATIO
     takes: ClassVar = (Row,)
     gives: ClassVar = Document
     reads: ClassVar = ()
-    writes: ClassVar = (LANGUAGE,)
-    reasons: ClassVar = (NO_TEXT,)
-    version: ClassVar = 1
+    writes: ClassVar = (LANGUAGE, URL, CHARSET, NUM_UNDECODABLE)
+    reasons: ClassVar = (NO_TEXT, UNDECODABLE)
+    version: ClassVar = 2
 
     def __call__(self, row: Row) -> Document | Reject:
-        text = text_field(row.fields, "text", "content")
+        text, charset, num_undecodable = text_field(row.fields, *TEXT_FIELDS), "", 0
         if not text and "text" in row.blobs:
-            text = row.blobs["text"].decode("utf-8", "replace").strip()
+            try:
+                page = decode_page(row.blobs["text"], text_field(row.fields, "charset"), self.max_undecodable_ratio)
+            except Refused as refused:
+                return Reject(row.key, refused.reason.name, refused.detail)
+            text, charset, num_undecodable = page.text.strip(), page.charset, page.num_undecodable
         if not text:
-            return Reject(row.key, NO_TEXT.name, "expected a non-empty text or content, or a page")
-        language = language_field(row.fields)
-        return Document(row.key, row.origin, text, {**row.facts, LANGUAGE.name: language}, row.parents)
+            return Reject(row.key, NO_TEXT.name, f"expected a non-empty {', '.join(TEXT_FIELDS)}, or a page")
+        facts: dict[str, FactValue] = {
+            LANGUAGE.name: language_field(row.fields),
+            URL.name: text_field(row.fields, "url", "uri", "source_url"),
+            CHARSET.name: charset,
+            NUM_UNDECODABLE.name: num_undecodable,
+        }
+        return Document(row.key, row.origin, text, {**row.facts, **facts}, row.parents)
 
 
 @dataclass(frozen=True, slots=True)

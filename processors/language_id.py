@@ -11,6 +11,11 @@ _CODES = {
     **{"ita": "it", "jpn": "ja", "por": "pt", "spa": "es", "english": "en", "chinese": "zh", "mandarin": "zh", "french": "fr"},
     **{"german": "de", "italian": "it", "japanese": "ja", "portuguese": "pt", "spanish": "es"},
 }
+# members of macrolanguages (ISO 639-3) that have no two letters of their own and are written much like the main one
+_MEMBERS = {
+    **dict.fromkeys(["cmn", "wuu", "yue", "lzh", "nan", "hak", "cdo", "gan", "hsn"], "zh"),
+    **dict.fromkeys(["arb", "ary", "arz", "apc", "ajp", "acm", "acq", "aeb", "ars"], "ar"),
+}
 MAX_CHARS = 5_000  # enough for the classifier, and bounded for long documents
 
 
@@ -32,6 +37,13 @@ def iso_639_1(code: str) -> str:
 
 
 def detect_language(text: str, languages: tuple[str, ...] = ()) -> tuple[str, float]:
-    """The language (ISO 639-1) of the first 5,000 characters, and its probability; only among `languages` when they are named."""
-    language, confidence = _classifier(languages).classify(text[:MAX_CHARS])
-    return str(language), round(float(confidence), 6)
+    """The language (ISO 639-1) of the first 5,000 characters, and its probability; only among `languages` when they are named.
+
+    Varieties of Chinese and Arabic count as these, with the sum of their probabilities, unless `languages` are named.
+    """
+    classifier = _classifier(languages)
+    language, confidence = classifier.classify(text[:MAX_CHARS])
+    if not languages and (language in _MEMBERS or language in _MEMBERS.values()):
+        language = _MEMBERS.get(language, language)
+        confidence = sum(share for code, share in classifier.rank(text[:MAX_CHARS]) if _MEMBERS.get(code, code) == language)
+    return str(language), round(min(1.0, float(confidence)), 6)

@@ -7,6 +7,7 @@ parts of turns point to them by index, so that the log-Mel of a row is one conti
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 
@@ -265,8 +266,20 @@ def from_batch(batch: pa.RecordBatch, where: str = "a shard") -> Iterator[Record
     plain |= {"audio_info", "audio_sources", "pieces", *SEQUENCE_ARRAYS}
     facts = [name for name in batch.schema.names if name not in plain]
     columns = {name: batch.column(name) for name in batch.schema.names}
+    if kind == "document":
+        yield from _documents(columns, facts)
+        return
     for index in range(batch.num_rows):
         yield _record(kind, columns, facts, index)
+
+
+def _documents(columns: dict[str, pa.Array], facts: list[str]) -> Iterator[Record]:
+    """Documents, from whole columns at a time: value by value takes ten times as long."""
+    rows = zip(*(columns[name].to_pylist() for name in ("key", *_ORIGIN, "text", "parents")), strict=True)
+    measured = zip(*(columns[name].to_pylist() for name in facts), strict=True) if facts else itertools.repeat(())
+    for (key, source, revision, licence, locator, text, parents), values in zip(rows, measured, strict=False):
+        found = {name: value for name, value in zip(facts, values, strict=True) if value is not None}
+        yield Document(key, Origin(source, revision, licence, locator), text, found, tuple(parents or ()))
 
 
 def _record(kind: str, columns: dict[str, pa.Array], facts: list[str], index: int) -> Record:
@@ -279,8 +292,6 @@ def _record(kind: str, columns: dict[str, pa.Array], facts: list[str], index: in
         "facts": {name: fact for name in facts if (fact := value(name)) is not None},
         "parents": tuple(value("parents") or ()),  # type: ignore[arg-type]
     }
-    if kind == "document":
-        return Document(text=value("text"), **common)  # type: ignore[arg-type]
     if kind == "packed":
         arrays = {name: columns[name][index].values.to_numpy() for name in SEQUENCE_ARRAYS}
         pieces = tuple(Piece(**row) for row in value("pieces"))  # type: ignore[attr-defined]

@@ -11,6 +11,8 @@ from pipelines.corpora.ast import ast
 from pipelines.corpora.audio_safety import audio_safety
 from pipelines.corpora.audio_understanding import audio_understanding
 from pipelines.corpora.chart import chart
+from pipelines.corpora.code_completion import code_completion
+from pipelines.corpora.function_calling import function_calling
 from pipelines.corpora.grounding import grounding
 from pipelines.corpora.image_text import image_text
 from pipelines.corpora.language_pretrain import language_pretrain
@@ -22,6 +24,8 @@ from pipelines.corpora.speech_pretrain import speech_pretrain
 from pipelines.corpora.sqa import sqa
 from pipelines.corpora.sqqa import sqqa
 from pipelines.corpora.ssum import ssum
+from pipelines.corpora.summarisation import summarisation
+from pipelines.corpora.text_safety import text_safety
 from pipelines.corpora.vision_sft_chart_table_diagram import chart_table_diagram
 from pipelines.corpora.vision_sft_general import general
 from pipelines.corpora.vision_sft_multi_image import multi_image
@@ -94,7 +98,35 @@ CORPORA: dict[str, CorpusKind] = {
     "vision_sft.safety": CorpusKind(safety, "V3", "JSONL or Parquet: image, prompt, response, label or category", "sets/safety.jsonl"),
     "multi_frame": CorpusKind(multi_frame, "V4", "folders of videos, JSONL or Parquet manifests, image sequences", "clips/rows.jsonl"),
     "language_pretrain": CorpusKind(
-        language_pretrain, "L1", "JSONL, Parquet, folders of HTML or text", ["web/documents.jsonl", "web/pages"]
+        language_pretrain,
+        "L1",
+        "WARC and ARC crawls, JSONL, Parquet, folders of HTML or text",
+        ["web/documents.jsonl", "web/pages", "crawl/pages.warc.gz"],
+        {"benchmarks": ["crawl/benchmark.jsonl"]},
     ),
     "packed": CorpusKind(packed, "L1-L2", "a corpus of documents or text conversations; JSONL or Parquet with text", "web/documents.jsonl"),
+    "function_calling": CorpusKind(
+        function_calling,
+        "L2",
+        "JSONL or Parquet: messages with tools, queries with calls; BFCL; seeds of made conversations",
+        "tools/calls.jsonl",
+    ),
+    "summarisation": CorpusKind(
+        summarisation,
+        "L2",
+        "JSONL or Parquet: documents, dialogues, meetings (QMSum form) with summaries, queries",
+        ["summaries/articles.jsonl", "summaries/dialogues.jsonl", "summaries/dolly.jsonl"],
+    ),
+    "code_completion": CorpusKind(
+        code_completion,
+        "L2",
+        "source trees, archives of them; JSONL or Parquet with content, path, licence",
+        [{"path": "code/trees", "format": "tree"}, "code/files.jsonl"],
+    ),
+    "text_safety": CorpusKind(
+        text_safety,
+        "L2",
+        "JSONL or Parquet: prompt, response, label; chosen and rejected; two responses with verdicts",
+        ["text_safety/prompts.jsonl", "text_safety/pairs.jsonl"],
+    ),
 }

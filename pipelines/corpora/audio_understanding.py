@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.audio_groups import Features
+from pipelines.endpoint_groups import Endpoint
 from pipelines.recipe import Recipe
 from pipelines.stage import Stage, only
 from pipelines.step import each, expand
@@ -17,13 +18,14 @@ from processors.anonymise import ScrubPersonalData
 from processors.audio.quality import MeasureAudio
 from processors.audio.steps import DecodeAudio, KeepDuration
 from processors.tasks.sound_questions import SoundTemplates
-from processors.tasks.understanding import UnderstandingTask
+from processors.tasks.understanding import UnderstandingTask, UnderstandingWriting
 
 
 def audio_understanding(
     source: Any,
     *,
-    writer: str = "given",  # given: questions of the rows; templates: made by rule from labels and metadata
+    writer: str = "given",  # given: questions of the rows; templates: made by rule from labels and metadata; openai: by a served model
+    endpoint: Endpoint = Endpoint(),
     labels: tuple[str, ...] = (),  # the whole vocabulary of labels: wrong choices come from it; empty asks open questions alone
     per_clip: int = 2,
     min_s: float = 0.1,
@@ -38,7 +40,7 @@ def audio_understanding(
         title="Questions about sounds, music and speech events",
         source=source,
         steps=(
-            *write_steps(writer, SoundTemplates(labels, per_clip, seed)),
+            *write_steps(writer, SoundTemplates(labels, per_clip, seed), UnderstandingWriting(per_clip), endpoint),
             expand(UnderstandingTask()),
             each(ScrubPersonalData(personal_data)),
             each(DecodeAudio()),

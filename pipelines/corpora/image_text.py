@@ -15,6 +15,7 @@ from typing import Any
 
 from pipelines.corpus_source import open_corpus
 from pipelines.dedup import drop_listed, drop_repeats, find_duplicates, find_repeats
+from pipelines.endpoint_groups import Endpoint
 from pipelines.image_groups import Pretraining
 from pipelines.near_duplicates import drop_near, find_near_duplicates
 from pipelines.recipe import Recipe
@@ -25,7 +26,7 @@ from processors.dialogue import CAPTION_PROMPT, CaptionTask
 from processors.image.phash import PIXEL_DIGEST, HashImages
 from processors.image.quality import KeepQuality, MeasureQuality
 from processors.tasks.writing import GIVEN
-from processors.vision.captions import CAPTION_DIGEST, CaptionRules, KeepCaption
+from processors.vision.captions import CAPTION_DIGEST, CaptionRules, CaptionWriting, KeepCaption
 from processors.vision.interleaved import PAGE_DIGEST, DecodePageImages, InterleavedTask, KeepPages
 from schemas.corpus import Corpus
 
@@ -85,7 +86,10 @@ def image_text(
     *,
     form: str = CAPTIONS,  # captions: an image and its caption a row; interleaved: a page a row
     prompt: str = CAPTION_PROMPT,
-    writer: str = GIVEN,  # openai: a model describes each image
+    writer: str = GIVEN,  # given: captions of the rows; openai: a served model describes each image
+    endpoint: Endpoint = Endpoint(),
+    caption_hint: bool = False,  # the model is told the caption that the row has, as something to doubt
+    caption_language: str = "English",  # in which the model writes
     captions: CaptionRules = CaptionRules(),
     pages: PageRules = PageRules(),
     images: Pretraining = Pretraining(),
@@ -102,7 +106,12 @@ def image_text(
         raise ValueError(f"image_text duplicates is {duplicates!r}, expected {NEAR}, {EXACT} or {KEEP}")
     judge: tuple[Step, ...]
     if form == CAPTIONS:
-        task = (*write_steps(writer), each(KeepCaption(seed, captions)), each(CaptionTask(seed, prompt)))
+        writing = CaptionWriting(caption_hint, caption_language)
+        task = (
+            *write_steps(writer, writing=writing, endpoint=endpoint),
+            each(KeepCaption(seed, captions)),
+            each(CaptionTask(seed, prompt)),
+        )
         judge = (each(MeasureQuality(images.max_crops)), each(quality.keep()), each(HashImages()))
         title = "Images with captions: a multi-crop canvas, a short prompt, the caption as target"
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.endpoint_groups import Endpoint
 from pipelines.recipe import Recipe
 from pipelines.stage import Stage, only
 from pipelines.step import each
@@ -17,6 +18,7 @@ from pipelines.writing import write_steps
 from processors.contract import Contract
 from processors.image.encode import EncodeCanvas
 from processors.image.steps import DecodeImage, KeepImageSize
+from processors.video.captions import WriteVideoCaption
 from processors.video.fit import FILL, LADDER, FitContext
 from processors.video.select import Selection
 from processors.video.task import VideoTask
@@ -29,7 +31,8 @@ FILL_FRAMES = 226  # the fewest tokens of a frame are 290, those of a picture mu
 def multi_frame(
     source: Any,
     *,
-    writer: str = "given",  # given: the texts of the rows; others write a summary from a few frames
+    writer: str = "given",  # given: the texts of the rows; openai: a served model writes a summary from a few frames
+    endpoint: Endpoint = Endpoint(),
     frames: str = "uniform",  # uniform: centres of equal parts; rate: every 1/rate_hz seconds; scenes: first frames of scenes; keyframes
     num_frames: int = 32,
     fill: bool = False,  # as many frames as the context holds, one crop each; num_frames does not count then
@@ -52,7 +55,7 @@ def multi_frame(
         title="Many frames of a video with their times, in a context of 64k tokens: order, difference and moment questions",
         source=source,
         steps=(
-            *write_steps(writer),
+            *write_steps(writer, writing=WriteVideoCaption(), endpoint=endpoint, num_rows=8),
             each(task),
             each(CheckAnswers()),
             each(DecodeImage()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.audio_groups import Features
+from pipelines.endpoint_groups import Endpoint
 from pipelines.recipe import Recipe
 from pipelines.spoken import Speaking
 from pipelines.stage import Stage, only
@@ -17,13 +18,15 @@ from pipelines.writing import write_steps
 from processors.audio.steps import DecodeAudio, KeepDuration
 from processors.dialogue import StateLanguage
 from processors.speech.assemble import SpeakDialogue
-from processors.tasks.summary import KeepSummary, MeetingTask, RecordingTask, SummaryStyle
+from processors.tasks.summary import KeepSummary, MeetingTask, RecordingTask, SummaryStyle, SummaryWriting
 
 
 def ssum(
     source: Any,
     *,
-    writer: str = "given",  # queries and summaries of the rows; rules cannot write them
+    writer: str = "given",  # given: queries and summaries of the rows; openai: a served model writes them; rules cannot
+    endpoint: Endpoint = Endpoint(),
+    num_queries: int = 4,  # that the model writes for a conversation
     form: str = "spoken",  # spoken: written meetings are spoken, a voice a speaker; recorded: the rows have audio
     speaking: Speaking = Speaking(),
     target_s: float = 600.0,  # turns around those that the query needs are added up to about here
@@ -47,7 +50,7 @@ def ssum(
         title="Long conversations of several speakers with queries and their summaries",
         source=source,
         steps=(
-            *write_steps(writer),
+            *write_steps(writer, writing=SummaryWriting(num_queries), endpoint=endpoint),
             *task,
             each(StateLanguage()),
             *styled,

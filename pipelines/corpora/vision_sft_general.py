@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.endpoint_groups import Endpoint
 from pipelines.image_groups import FineTuning
 from pipelines.recipe import Recipe
 from pipelines.stage import Stage, only
 from pipelines.step import Step, each, expand
 from pipelines.writing import write_steps
 from processors.messages import MessagesTask, PairsTask
-from processors.vision.answers import CheckGivenAnswers
+from processors.vision.answers import AnswerWriting, CheckGivenAnswers
 
 
 def general(
     source: Any,
     *,
     rows: str = "messages",  # messages: a conversation a row; pairs: one conversation for each question-answer pair of a row
-    writer: str = "given",  # given: the answers of the rows; a model's name where an endpoint writes those that are missing
+    writer: str = "given",  # given: the answers of the rows; openai: a served model answers; rows that are answered are refused
+    endpoint: Endpoint = Endpoint(),
     require_image: bool = False,  # text-only rows belong to the mixture; refuse them to get pictures alone
     images: FineTuning = FineTuning(),
     seed: int = 0,
@@ -34,7 +36,13 @@ def general(
         name="vision_sft.general",
         title="Conversations about images, as given or written by a model",
         source=source,
-        steps=(*write_steps(writer), task, each(CheckGivenAnswers(require_image)), *images.decode(), *images.finish()),
+        steps=(
+            *write_steps(writer, writing=AnswerWriting(), endpoint=endpoint),
+            task,
+            each(CheckGivenAnswers(require_image)),
+            *images.decode(),
+            *images.finish(),
+        ),
         seed=seed,
         notes="Whether an answer is true of its picture is not checked; answers by a model that saw none are told by their wording.",
     )

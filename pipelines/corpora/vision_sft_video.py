@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.endpoint_groups import Endpoint
 from pipelines.image_groups import FineTuning
 from pipelines.recipe import Recipe
 from pipelines.stage import Stage, only
 from pipelines.step import each
 from pipelines.writing import write_steps
+from processors.video.captions import WriteVideoCaption
 from processors.video.select import Selection
 from processors.video.task import VideoTask
 from processors.vision.check import CheckAnswers
@@ -24,7 +26,8 @@ MAX_FRAMES = 64  # more frames are multi_frame's, which fits them into a context
 def video(
     source: Any,
     *,
-    writer: str = "given",  # given: the texts of the rows; others write a summary from a few frames
+    writer: str = "given",  # given: the texts of the rows; openai: a served model writes a summary from a few frames
+    endpoint: Endpoint = Endpoint(),
     frames: str = "uniform",  # uniform: centres of equal parts; rate: every 1/rate_hz seconds; scenes: first frames of scenes; keyframes
     num_frames: int = 16,  # the report's evaluation
     rate_hz: float = 1.0,
@@ -47,7 +50,13 @@ def video(
         name="vision_sft.video",
         title="Videos as frames with their times: summaries, and questions that are computed from what is known of the frames",
         source=source,
-        steps=(*write_steps(writer), each(task), each(CheckAnswers()), *images.decode(), *images.finish()),
+        steps=(
+            *write_steps(writer, writing=WriteVideoCaption(), endpoint=endpoint, num_rows=8),
+            each(task),
+            each(CheckAnswers()),
+            *images.decode(),
+            *images.finish(),
+        ),
         seed=seed,
         notes="High dynamic range is not tone-mapped. Given summaries are not compared with the frames.",
     )

@@ -6,6 +6,7 @@ A folder that has it, with the same seed and size and every file unchanged, is u
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +17,8 @@ from pathlib import Path
 from pipelines.sample.chart_sources import make_chart_sources
 from pipelines.sample.charts import make_charts
 from pipelines.sample.clips import make_clips
+from pipelines.sample.code import make_code
+from pipelines.sample.crawl import make_crawl
 from pipelines.sample.decks import make_decks
 from pipelines.sample.documents import make_documents
 from pipelines.sample.images import make_images
@@ -23,14 +26,17 @@ from pipelines.sample.pages import make_pages
 from pipelines.sample.receipts import make_receipts
 from pipelines.sample.sets import make_sets
 from pipelines.sample.speech import make_speech
+from pipelines.sample.summaries import make_summaries
 from pipelines.sample.table_sources import make_table_sources
 from pipelines.sample.tars import make_parquet, make_tars
 from pipelines.sample.tasks import make_tasks
+from pipelines.sample.text_safety import make_text_safety
+from pipelines.sample.tools import make_tools
 from pipelines.sample.video import make_video
 from pipelines.sample.web import make_web
 from schemas.shard import file_sha256, write_replacing
 
-VERSION = 4
+VERSION = 5
 SAMPLE_FAMILIES: dict[str, Callable[[Path, int, int], None]] = {
     "speech": make_speech,
     "images": make_images,
@@ -38,6 +44,7 @@ SAMPLE_FAMILIES: dict[str, Callable[[Path, int, int], None]] = {
     "documents": make_documents,
     "video": make_video,
     "web": make_web,
+    "crawl": make_crawl,
     "wds": make_tars,
     "parquet": make_parquet,
     "tasks": make_tasks,
@@ -48,6 +55,10 @@ SAMPLE_FAMILIES: dict[str, Callable[[Path, int, int], None]] = {
     "decks": make_decks,
     "clips": make_clips,
     "sets": make_sets,
+    "tools": make_tools,
+    "summaries": make_summaries,
+    "text_safety": make_text_safety,
+    "code": make_code,
 }
 LISTING = "sample.json"
 UNFINISHED = ".sample-unfinished"
@@ -87,7 +98,7 @@ def make_sample(folder: Path, *, size: int = 1, seed: int = 0, progress: Callabl
         make(unfinished, size, seed)
         if progress is not None:
             progress(family)
-    files = {path.relative_to(unfinished).as_posix(): file_sha256(path) for path in sorted(unfinished.rglob("*")) if path.is_file()}
+    files = {path.relative_to(unfinished).as_posix(): _sha256(path) for path in sorted(unfinished.rglob("*")) if _is_file(path)}
     _publish(folder, files, before, (json.dumps({**wanted, "files": files}, indent=1, sort_keys=True) + "\n").encode())
     return SampleSummary(_by_family(files), False)
 
@@ -129,7 +140,16 @@ def _listing(path: Path) -> dict:
 
 
 def _is_whole(folder: Path, files: dict[str, str]) -> bool:
-    return all((folder / name).is_file() and file_sha256(folder / name) == sha256 for name, sha256 in files.items())
+    return all(_is_file(folder / name) and _sha256(folder / name) == sha256 for name, sha256 in files.items())
+
+
+def _is_file(path: Path) -> bool:
+    """A file, or a link that a sample plants, also one that leads nowhere."""
+    return path.is_file() or path.is_symlink()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(os.readlink(path).encode()).hexdigest() if path.is_symlink() else file_sha256(path)
 
 
 def _by_family(files: dict[str, str]) -> dict[str, int]:

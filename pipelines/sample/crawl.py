@@ -7,7 +7,7 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.sample.grammar import GRAMMARS, paragraph
+from pipelines.sample.grammar import GRAMMARS, Writer
 from pipelines.sample.lines import write_lines
 from schemas.identity import keyed_rng
 
@@ -85,7 +85,8 @@ def _prose(seed: int, name: str) -> list[str]:
     rng = keyed_rng(seed, "sample.crawl", name)
     topics = list(GRAMMARS["en"].subjects)
     start = int(rng.integers(len(topics)))
-    return [paragraph(rng, "en", topics[(start + number) % len(topics)], SENTENCES) for number in range(PARAGRAPHS)]
+    writer = Writer(rng, "en")
+    return [writer.paragraph(topics[(start + number) % len(topics)], SENTENCES) for number in range(PARAGRAPHS)]
 
 
 def _paragraphs(texts: list[str]) -> str:
@@ -108,7 +109,7 @@ def _special(seed: int) -> list[Page]:
     return [
         Page("original.html", _page("The report", _paragraphs(edited))),
         Page("edited.html", _page("The report", _paragraphs(copied)), "near_duplicate"),  # the longer of two stays
-        Page("quiz.html", _page("Puzzles", _paragraphs(_prose(seed, "quiz")), f"<p>{question}</p>")),
+        Page("quiz.html", _page("Puzzles", _paragraphs(_prose(seed, "quiz")), f"<p>{question}</p>"), "in_benchmark"),
         Page("private.html", _page("Contact", _paragraphs(prose), "<p>Write to maria.lindner@posteo.net if you want to come along.</p>")),
         Page(
             "maths.html",
@@ -131,7 +132,7 @@ def _special(seed: int) -> list[Page]:
                 "<p>The loop runs once for every number after the second, and that is why the time grows with the count.</p>",
             ),
         ),
-        Page("junk.html", _page("Offers", f"<p>{'# * # $$$ best price ... ' * 40}</p>"), "low_quality"),
+        Page("junk.html", _page("Offers", f"<p>{'# * # $$$ best price ... ' * 40}</p>"), "repeated"),
         Page("missing.html", _page("Not found", "<p>There is nothing here.</p>"), "http_error", "404 Not Found"),
         Page("picture.png", "no picture", "unsupported_type", content_type="image/png"),
     ]

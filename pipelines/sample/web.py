@@ -6,7 +6,7 @@ import html
 import unicodedata
 from pathlib import Path
 
-from pipelines.sample.grammar import GRAMMARS, paragraph
+from pipelines.sample.grammar import GRAMMARS, Writer
 from pipelines.sample.lines import write_lines
 from schemas.identity import keyed_rng
 
@@ -14,7 +14,7 @@ PAGES_PER_SIZE = 40
 DOCUMENTS_PER_SIZE = 200
 FOREIGN = ("de", "fr", "es")
 LICENCE = "CC0-1.0"
-DOCUMENT_SENTENCES, PAGE_PARAGRAPHS, PAGE_SENTENCES = 4, 4, 3
+DOCUMENT_SENTENCES, PAGE_PARAGRAPHS, PAGE_SENTENCES = 6, 4, 3
 
 
 def language_of(number: int) -> str:
@@ -43,16 +43,16 @@ def make_web(folder: Path, size: int, seed: int) -> None:
     write_lines(place / "truth.jsonl", truth)
 
 
-def _fresh(seed: int, name: str, language: str, num_sentences: int, seen: set[str]) -> tuple[str, str]:
-    """A topic and a paragraph about it that has not been written before. Raises: RuntimeError when there is none."""
+def _fresh(seed: int, name: str, language: str, num_paragraphs: int, num_sentences: int, seen: set[str]) -> tuple[str, list[str]]:
+    """The topic of the first paragraph, and paragraphs that have not been written before. Raises: RuntimeError when there are none."""
     for attempt in range(1_000):
         rng = keyed_rng(seed, "sample.web", f"{name} {attempt}")
-        topics = list(GRAMMARS[language].subjects)
-        topic = topics[int(rng.integers(len(topics)))]
-        text = paragraph(rng, language, topic, num_sentences)
-        if text not in seen:
-            seen.add(text)
-            return topic, text
+        writer = Writer(rng, language)
+        topics = [list(GRAMMARS[language].subjects)[at] for at in rng.integers(len(GRAMMARS[language].subjects), size=num_paragraphs)]
+        texts = [writer.paragraph(topic, num_sentences) for topic in topics]
+        if seen.isdisjoint(texts):
+            seen.update(texts)
+            return topics[0], texts
     raise RuntimeError(f"the grammar of the written sample has no new text in {language} for {name}: lower size")
 
 
@@ -65,7 +65,7 @@ def _documents(seed: int, count: int, seen: set[str]) -> tuple[list[object], lis
         is_copy = number % 10 == 5
         if not is_copy:
             language, group = language_of(number), number
-            text = _fresh(seed, f"document {number}", language, DOCUMENT_SENTENCES, seen)[1]
+            text = _fresh(seed, f"document {number}", language, 1, DOCUMENT_SENTENCES, seen)[1][0]
         written = text
         if is_copy and language != "en":
             written = unicodedata.normalize("NFD", text)
@@ -80,7 +80,8 @@ def _documents(seed: int, count: int, seen: set[str]) -> tuple[list[object], lis
 
 def _planted() -> list[tuple[object, str]]:
     """Lines that must be refused, each for its reason."""
-    trap = "A trap that spells the special token <|end|> in the middle of a text that is long enough."
+    prose = Writer(keyed_rng(0, "sample.web", "trap"), "en").paragraph("rivers", DOCUMENT_SENTENCES)
+    trap = f"{prose} A trap that spells the special token <|end|> in the middle of a text that is long enough."
     return [
         ({"text": "   \n\t"}, "no_text"),
         ({"url": "https://example.org/nothing"}, "no_text"),
@@ -96,8 +97,7 @@ def _planted() -> list[tuple[object, str]]:
 def _page(seed: int, number: int, seen: set[str]) -> tuple[str, bytes, dict[str, object]]:
     """Name, bytes and truth of a page: an article between a menu, a script, a cookie banner and a footer."""
     language, name = language_of(number), f"{number:05d}.html"
-    written = [_fresh(seed, f"page {number} {part}", language, PAGE_SENTENCES, seen) for part in range(PAGE_PARAGRAPHS)]
-    topic, paragraphs = written[0][0], [text for _, text in written]
+    topic, paragraphs = _fresh(seed, f"page {number}", language, PAGE_PARAGRAPHS, PAGE_SENTENCES, seen)
     title = f"{topic[0].upper()}{topic[1:]} {number}"
     if number % 10 == 3:  # entities: what the reader must see is "Müller & Söhne <1900>"
         paragraphs[0] += " The signs said “Müller & Söhne <1900>”."

@@ -19,6 +19,9 @@ from pipelines.source.split import Source, Split
 from pipelines.source.tables import DatasetsDir, ParquetManifest
 from pipelines.source.tars import SUFFIXES as TAR_SUFFIXES
 from pipelines.source.tars import WebDatasetTar
+from pipelines.source.trees import Tree
+from pipelines.source.warc import SUFFIXES as WARC_SUFFIXES
+from pipelines.source.warc import WarcArchive
 
 FORMATS: dict[str, type] = {
     "jsonl": JsonlManifest,
@@ -29,6 +32,8 @@ FORMATS: dict[str, type] = {
     "pages": Pages,
     "webdataset": WebDatasetTar,
     "datasets": DatasetsDir,
+    "warc": WarcArchive,
+    "tree": Tree,
 }
 __all__ = [
     "FORMATS",
@@ -41,6 +46,8 @@ __all__ = [
     "ParquetManifest",
     "Source",
     "Split",
+    "Tree",
+    "WarcArchive",
     "WebDatasetTar",
     "open_source",
 ]
@@ -102,7 +109,12 @@ def _look_for_glob(place: str) -> tuple[str, str, list[str]]:
 def _guess(place: str, root: str, name: str, names: list[str]) -> str:
     if name:
         lower = name.lower()
-        for suffixes, format in ((JSONL_SUFFIXES, "jsonl"), ((".parquet",), "parquet"), (TAR_SUFFIXES, "webdataset")):
+        for suffixes, format in (
+            (JSONL_SUFFIXES, "jsonl"),
+            ((".parquet",), "parquet"),
+            (TAR_SUFFIXES, "webdataset"),
+            (WARC_SUFFIXES, "warc"),
+        ):
             if lower.endswith(suffixes):
                 return format
         if lower.endswith(".json"):
@@ -118,6 +130,7 @@ def _guess(place: str, root: str, name: str, names: list[str]) -> str:
         (JSONL_SUFFIXES, "jsonl"),
         ((".parquet",), "parquet"),
         ((".arrow",), "datasets"),
+        (WARC_SUFFIXES, "warc"),
     ):
         if any(child.lower().endswith(suffixes) for child in names):
             return format

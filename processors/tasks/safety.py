@@ -18,16 +18,17 @@ from schemas.facts import Fact
 from schemas.identity import keyed_rng
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Text
-from schemas.records import Conversation, FactValue, Row, Turn, learned_texts, with_facts
+from schemas.records import Conversation, FactValue, Preference, Row, Turn, learned_texts, with_facts
 
 DECLINES = Fact("safety.declines", bool, "Whether the answer declines or redirects, told by its wording")
 HARMFUL = Fact("safety.harmful", bool, "Whether the source calls the prompt harmful; absent when it does not say")
+ANSWER_SAFE = Fact("safety.stated_safe", bool, "Whether the source calls the answer that is learned safe; absent when it does not say")
 CATEGORY = Fact("safety.category", str, "Category of harm that the source states, empty when it states none")
 
 NO_PROMPT = Reason("no_prompt", "The row has no prompt, or an empty one")
 NO_RESPONSE = Reason("no_response", "The row has no response, or an empty one")
 BAD_LABEL = Reason("bad_label", "The row's label says neither harmful nor harmless")
-UNSAFE_ANSWER = Reason("unsafe_answer", "A harmful prompt is answered without declining")
+UNSAFE_ANSWER = Reason("unsafe_answer", "A harmful prompt is answered without declining, or the source calls the answer unsafe")
 NEEDLESS_REFUSAL = Reason("needless_refusal", "A harmless prompt is declined")
 
 PROMPT_COLUMNS = ("prompt", "text", "instruction", "question", "query", "test_case")  # the last is HateCheck's
@@ -130,24 +131,30 @@ class RefusalTemplates:
 
 @dataclass(frozen=True, slots=True)
 class KeepSafe:
-    """Keeps harmful prompts that are declined or redirected, harmless ones that are not, and those of which the source says nothing."""
+    """Keeps harmful prompts that are declined or redirected, harmless ones that are not, and those of which the source says nothing.
 
-    takes: ClassVar = (Conversation,)
+    Of a preference the chosen answer counts. What the source says of the answer goes before its wording: a safe answer to a
+    harmful prompt need not decline in words that are known here.
+    """
+
+    takes: ClassVar = (Conversation, Preference)
     gives: ClassVar = None
     reads: ClassVar = (DECLINES, HARMFUL)
     writes: ClassVar = ()
     reasons: ClassVar = (UNSAFE_ANSWER, NEEDLESS_REFUSAL)
-    version: ClassVar = 1
+    version: ClassVar = 2
 
-    def __call__(self, record: Conversation) -> Conversation | Reject:
-        harmful, declined = record.facts.get(HARMFUL.name), record.facts[DECLINES.name]
-        if harmful is True and not declined:
+    def __call__(self, record: Conversation | Preference) -> Conversation | Preference | Reject:
+        harmful, declined, safe = record.facts.get(HARMFUL.name), record.facts[DECLINES.name], record.facts.get(ANSWER_SAFE.name)
+        if safe is False:
+            return Reject(record.key, UNSAFE_ANSWER.name, f"the source calls the answer unsafe: {_opening(record)!r}")
+        if harmful is True and not declined and not safe:
             return Reject(record.key, UNSAFE_ANSWER.name, f"the answer does not decline: {_opening(record)!r}")
         if harmful is False and declined:
             return Reject(record.key, NEEDLESS_REFUSAL.name, f"the answer declines: {_opening(record)!r}")
         return record
 
 
-def _opening(record: Conversation) -> str:
+def _opening(record: Conversation | Preference) -> str:
     text = " ".join(learned_texts(record))
     return text if len(text) <= 80 else text[:77] + "..."

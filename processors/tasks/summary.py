@@ -11,11 +11,13 @@ import json
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from processors.audio.transcript_normal import UNSPACED
 from processors.dialogue import BAD_SEGMENT_TIMES, LANGUAGE, NO_AUDIO, TRANSCRIPT_FIELDS, audio_of, language_field, text_field
 from processors.tasks.meeting import GENERAL, SPECIFIC, Query, anonymise, drop_empty, number_speakers, queries_in, turns_in
 from processors.tasks.replies import reply_items
 from processors.tasks.summary_style import FORMS, PROSE, Style, body_of, draw_style, instruction, keeps_instruction, put_into
-from processors.tasks.summary_support import summary_support, unsupported
+from processors.tasks.summary_support import passage_support, sentence_support, summary_support, unsupported, weakest_sentence
+from processors.tasks.summary_wordings import DOCUMENT
 from processors.tasks.support import SUPPORT_RATIO
 from processors.tasks.writing import BAD_REPLY, Prompt, with_fields
 from schemas.facts import Fact
@@ -29,18 +31,27 @@ CORE_START = Fact("dialogue.core_start", int, "First turn that the query needs, 
 CORE_STOP = Fact("dialogue.core_stop", int, "Behind the last turn that the query needs; equal to the start when its span is unreadable")
 FOCUS = Fact("task.focus", str, "general: about the whole conversation; specific: about a part of it")
 LENGTH_INSTRUCTION = Fact("task.length_instruction", str, 'Length that the query asks for ("at most 60 words"), empty for any')
-NUM_UNSUPPORTED = Fact("task.num_unsupported_names", int, "Numbers and names of the summary that are not in the conversation")
-FORMAT = Fact("task.format", str, "Form that the query asks for: prose, bullets, numbered, json or email")
+NUM_UNSUPPORTED = Fact("task.num_unsupported_names", int, "Numbers, dates and names of the summary that are not in the source")
+PASSAGE_RATIO = Fact(
+    "task.passage_support_ratio", float, "Share of the terms of each sentence that stand together in one passage of the source"
+)
+WEAKEST_RATIO = Fact(
+    "task.weakest_sentence_ratio", float, "Support of the sentence that has least, see processors/tasks/summary_support.py"
+)
+FORMAT = Fact("task.format", str, "Form that the query asks for: prose, bullets, numbered, json, any_json or email")
+SOURCE_KIND = Fact("task.source_kind", str, "What is summarised: document or dialogue")
+SOURCE_PART = Fact("task.source_part", int, "Which part of the user's turn is the text that is summarised; the request is the other text")
 QUERY_FACTS = (LANGUAGE, DIALOGUE, CORE_START, CORE_STOP, FOCUS, LENGTH_INSTRUCTION, FORMAT)
 
 NO_TURNS = Reason("no_turns", "The row holds no conversation in a form that can be read, or nothing is said in it")
 NO_QUERY = Reason("no_query", "The row has no query with a summary")
 BAD_SPAN = Reason("bad_span", "The turns that the query needs cannot be read, are none, or lie outside the conversation")
 NO_SUMMARY = Reason("no_summary", "The query or its summary is empty")
-UNSUPPORTED = Reason("unsupported", "Numbers, names or too many of the telling words of the summary are not in the conversation")
+UNSUPPORTED = Reason("unsupported", "Numbers, dates, names or too many of the telling words of the summary are not in the source")
 TOO_LONG = Reason("too_long_summary", "The summary is longer than what it summarises")
 INSTRUCTION_NOT_KEPT = Reason("instruction_not_kept", "The summary has not the length or format that the query asks for")
 
+SENTENCE_ENDS = (".", "?", "!", ":", "。", "\uff1f", "\uff01", "\uff1a")
 CHARS_PER_S = 13.5  # of turns of meetings as the embedded voices read them
 MAX_PROMPT_CHARS = 200_000  # of a conversation that a language model is asked about
 
@@ -101,14 +112,14 @@ class MeetingTask:
         everyone = list(dict.fromkeys(speaker for speaker, _ in turns))
         children = []
         for number, query in enumerate(queries):
-            core = _mapped(query.core, places)
+            core = mapped_core(query.core, places)
             share = keyed_uniform(self.seed, "meeting_task", f"{row.key} {number}")
             start, stop = window_around(lengths, core, self.target_s, share) if core[0] < core[1] else core
             children.append(_about(row, query, turns[start:stop], (core[0] - start, core[1] - start), everyone))
         return children
 
 
-def _mapped(core: tuple[int, int] | None, places: list[int]) -> tuple[int, int]:
+def mapped_core(core: tuple[int, int] | None, places: list[int]) -> tuple[int, int]:
     """A range of turns as given as one of turns that are kept; empty where it leaves the conversation."""
     if core is None:
         return 0, places[-1]
@@ -159,50 +170,126 @@ class RecordingTask:
             return Reject(row.key, NO_QUERY.name, "expected queries, or query and summary")
         given = turns_in(row.fields) or [("", text_field(row.fields, *TRANSCRIPT_FIELDS))]
         turns, places = drop_empty(given)
-        cores = [_mapped(query.core, places) if turns else (0, 0) for query in queries]
+        cores = [mapped_core(query.core, places) if turns else (0, 0) for query in queries]
         everyone = list(dict.fromkeys(speaker for speaker, _ in turns))
         return [_about(row, query, turns, core, everyone, audio) for query, core in zip(queries, cores, strict=True)]
 
 
+def request_and_summary(record: Conversation) -> tuple[str, str]:
+    """What is asked, without the text that is summarised, and the answer."""
+    return _text_of(record, learned=False).strip(), _text_of(record, learned=True).strip()
+
+
 def _text_of(record: Conversation, learned: bool) -> str:
-    return " ".join(part.text for turn in record.turns if turn.learned == learned for part in turn.parts if isinstance(part, Text))
+    source = record.facts.get(SOURCE_PART.name)
+    parts = (
+        part for turn in record.turns if turn.learned == learned for number, part in enumerate(turn.parts) if learned or number != source
+    )
+    return " ".join(part.text for part in parts if isinstance(part, Text))
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryStyle:
     """Adds to the query how long the answer is and in which form, drawn evenly, and puts the summary into that form.
 
-    Only queries that ask for nothing of the kind yet; the words of the summary stay.
+    Only queries that ask for nothing of the kind yet; the words of the summary stay. `share` of the others get a style.
     """
 
     seed: int = 0
+    share: float = 1.0
     takes: ClassVar = (Conversation,)
     gives: ClassVar = None
-    reads: ClassVar = (LENGTH_INSTRUCTION, FORMAT)
+    reads: ClassVar = (LANGUAGE, LENGTH_INSTRUCTION, FORMAT)
     writes: ClassVar = (LENGTH_INSTRUCTION, FORMAT)
     reasons: ClassVar = ()
-    version: ClassVar = 1
+    version: ClassVar = 2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"share is {self.share}, expected 0 to 1")
 
     def __call__(self, record: Conversation) -> Conversation:
         summary = _text_of(record, learned=True)
         if record.facts[LENGTH_INSTRUCTION.name] or record.facts[FORMAT.name] != PROSE or not summary:
             return record
+        if self.share < 1 and keyed_uniform(self.seed, "summary_style share", record.key) >= self.share:
+            return record
+        language, source = str(record.facts[LANGUAGE.name]), record.facts.get(SOURCE_PART.name)
         rng = keyed_rng(self.seed, "summary_style", record.key)
-        style = draw_style(summary, rng)
-        asked, told = instruction(style, rng), put_into(summary, style.form, rng)
-        turns = tuple(_restyled(turn, asked, told) for turn in record.turns)
+        style = draw_style(summary, rng, language)
+        asked = instruction(style, rng, language)
+        told = put_into(summary, style.form, rng, language, record.facts.get(SOURCE_KIND.name) == DOCUMENT)
+        turns = tuple(_restyled(turn, asked, told, source, language) for turn in record.turns)
         return replace(record, turns=turns, facts={**record.facts, LENGTH_INSTRUCTION.name: style.length, FORMAT.name: style.form})
 
 
-def _restyled(turn: Turn, asked: str, told: str) -> Turn:
+def _restyled(turn: Turn, asked: str, told: str, source: FactValue | None, language: str) -> Turn:
+    """The answer is told anew; every text of the user's that is neither the source nor white space asks for it."""
     if turn.learned:
         return replace(turn, parts=(Text(told),))
-    return replace(turn, parts=tuple(Text(f"{part.text} {asked}".strip()) if isinstance(part, Text) else part for part in turn.parts))
+    parts = (
+        Text(_ask_more(part.text, asked, language))
+        if isinstance(part, Text) and number != source and (source is None or part.text.strip())
+        else part
+        for number, part in enumerate(turn.parts)
+    )
+    return replace(turn, parts=tuple(parts))
+
+
+def _ask_more(request: str, asked: str, language: str) -> str:
+    """The request with an instruction behind it, a sentence of its own."""
+    if not asked or not request.strip():
+        return f"{request}{asked}".strip()
+    stop, joint = ("。", "") if language in UNSPACED else (".", " ")
+    return f"{request}{'' if request.endswith(SENTENCE_ENDS) else stop}{joint}{asked}"
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryCheck:
+    """What a summary must be: in the form and length that are asked for, shorter than its source, and supported by it.
+
+    Shares of the summary's telling words that its source has anywhere (`min_support_ratio`), and in one passage a sentence
+    (`min_passage_ratio`); support of the weakest sentence (`min_sentence_ratio`); numbers, dates and names that the source has not.
+    """
+
+    min_support_ratio: float = 0.5
+    min_passage_ratio: float = 0.0
+    min_sentence_ratio: float = 0.0
+    max_unsupported: int = 0
+    max_length_ratio: float = 1.0
+
+    def keeps_form(self, summary: str, style: Style, language: str) -> list[str]:
+        """The body of the summary. Raises: Refused with instruction_not_kept."""
+        if not keeps_instruction(summary, style, language):
+            raise Refused(INSTRUCTION_NOT_KEPT, f"{style.form} {style.length}: {summary[:60]!r}")
+        return body_of(summary, style.form) or []
+
+    def supports(self, body: str, core: str, context: str, language: str) -> dict[str, FactValue]:
+        """The facts of support of a body of text by `context`; it is to be shorter than `core`. Raises: Refused."""
+        if len(body) > self.max_length_ratio * len(core):
+            raise Refused(TOO_LONG, f"{len(body)} characters about {len(core)}")
+        ratio = round(summary_support(body, context, language), 4)
+        if ratio < self.min_support_ratio:
+            raise Refused(UNSUPPORTED, f"{ratio:.2f} of {body[:60]!r}, expected {self.min_support_ratio:g} or more")
+        strange = unsupported(body, context, language)
+        if len(strange) > self.max_unsupported:
+            raise Refused(UNSUPPORTED, f"{', '.join(strange[:5])}: {len(strange)}, expected {self.max_unsupported} or fewer")
+        facts: dict[str, FactValue] = {SUPPORT_RATIO.name: ratio, NUM_UNSUPPORTED.name: len(strange)}
+        if self.min_passage_ratio or self.min_sentence_ratio:
+            sentences = sentence_support(body, context, language)
+            together, weakest = round(passage_support(sentences), 4), round(weakest_sentence(sentences), 4)
+            if together < self.min_passage_ratio:
+                detail = f"{together:.2f} of {body[:60]!r} stand together, expected {self.min_passage_ratio:g} or more"
+                raise Refused(UNSUPPORTED, detail)
+            if weakest < self.min_sentence_ratio:
+                raise Refused(UNSUPPORTED, f"{weakest:.2f} of a sentence of {body[:60]!r}, expected {self.min_sentence_ratio:g} or more")
+            facts |= {PASSAGE_RATIO.name: together, WEAKEST_RATIO.name: weakest}
+        return facts
 
 
 @dataclass(frozen=True, slots=True)
 class KeepSummary:
-    """Keeps summaries that are shorter than their source, supported by it, and as long and in the form that the query asks for.
+    """Keeps summaries of conversations that are shorter than these, supported by them, and as long and in the form that the query asks for.
 
     Without a source text (a recording without transcript) support and length are not judged.
     """
@@ -214,35 +301,58 @@ class KeepSummary:
     reads: ClassVar = (DIALOGUE, CORE_START, CORE_STOP, LANGUAGE, LENGTH_INSTRUCTION, FORMAT)
     writes: ClassVar = (SUPPORT_RATIO, NUM_UNSUPPORTED)
     reasons: ClassVar = (NO_SUMMARY, BAD_SPAN, INSTRUCTION_NOT_KEPT, TOO_LONG, UNSUPPORTED)
-    version: ClassVar = 1
+    version: ClassVar = 2
 
     def __call__(self, record: Conversation) -> Conversation | Reject:
-        query, summary = _text_of(record, learned=False).strip(), _text_of(record, learned=True).strip()
+        query, summary = request_and_summary(record)
         if not query or not summary:
             return Reject(record.key, NO_SUMMARY.name, f"query {query[:40]!r}, summary {summary[:40]!r}, expected both")
         style = Style(str(record.facts[FORMAT.name]), str(record.facts[LENGTH_INSTRUCTION.name]))
-        body = " ".join(body_of(summary, style.form) or [])
-        if not keeps_instruction(summary, style):
-            return Reject(record.key, INSTRUCTION_NOT_KEPT.name, f"{style.form} {style.length}: {summary[:60]!r}")
-        turns = json.loads(str(record.facts[DIALOGUE.name]))
-        if not turns and any(isinstance(part, Audio) for turn in record.turns for part in turn.parts):
-            return with_facts(record, {SUPPORT_RATIO.name: 1.0, NUM_UNSUPPORTED.name: 0})
-        start, stop = int(record.facts[CORE_START.name]), int(record.facts[CORE_STOP.name])
-        if not 0 <= start < stop <= len(turns):
-            return Reject(record.key, BAD_SPAN.name, f"turns {start} to {stop} of {len(turns)}, expected at least one of them")
-        source = "\n".join(text for _, text in turns[start:stop])
-        if len(body) > len(source):
-            return Reject(record.key, TOO_LONG.name, f"{len(body)} characters about {len(source)}")
-        context = "\n".join(f"{speaker} {text}" for speaker, text in turns)
         language = str(record.facts[LANGUAGE.name])
-        ratio, strange = round(summary_support(body, context, language), 4), unsupported(body, context, language)
-        if ratio < self.min_support_ratio:
-            return Reject(record.key, UNSUPPORTED.name, f"{ratio:.2f} of {summary[:60]!r}, expected {self.min_support_ratio:g} or more")
-        if len(strange) > self.max_unsupported:
-            return Reject(
-                record.key, UNSUPPORTED.name, f"{', '.join(strange[:5])}: {len(strange)}, expected {self.max_unsupported} or fewer"
-            )
-        return with_facts(record, {SUPPORT_RATIO.name: ratio, NUM_UNSUPPORTED.name: len(strange)})
+        check = SummaryCheck(self.min_support_ratio, max_unsupported=self.max_unsupported)
+        turns = json.loads(str(record.facts[DIALOGUE.name]))
+        start, stop = int(record.facts[CORE_START.name]), int(record.facts[CORE_STOP.name])
+        try:
+            body = " ".join(check.keeps_form(summary, style, language))
+            if not turns and any(isinstance(part, Audio) for turn in record.turns for part in turn.parts):
+                return with_facts(record, {SUPPORT_RATIO.name: 1.0, NUM_UNSUPPORTED.name: 0})
+            if not 0 <= start < stop <= len(turns):
+                raise Refused(BAD_SPAN, f"turns {start} to {stop} of {len(turns)}, expected at least one of them")
+            core = "\n".join(text for _, text in turns[start:stop])
+            context = "\n".join(f"{speaker} {text}" for speaker, text in turns)
+            return with_facts(record, check.supports(body, core, context, language))
+        except Refused as refused:
+            return Reject(record.key, refused.reason.name, refused.detail)
+
+
+def write_prompt(told: str, noun: str, reader: str, num_queries: int, more: str = "") -> Prompt:
+    """The question to a language model that writes queries about a text (`noun`) by `reader`, with their summaries."""
+    text = (
+        f"Below is a {noun}. Write {num_queries} different requests for a summary by somebody who {reader} it, each with its "
+        "summary. Some are general, some about one matter. Vary length and form: a request may ask for a number of words, of "
+        "sentences or of points, and for prose, bullets, a numbered list, JSON or an email. A summary says nothing that is not "
+        f"in the {noun}, and has exactly the length and form that its request asks for. {more}"
+        "\nReply with a JSON list and nothing else. Each object has the texts "
+        f'"query", "summary", "focus" ({GENERAL} or {SPECIFIC}), "length" ("at most 40 words", "exactly 3 sentences", "exactly 4 points", '
+        f'or empty) and "format" ({", ".join(FORMS)}). Bullets start with "- ", numbered points with "1. "; JSON is '
+        '{"points": [texts]}; an email has the line "Subject: ...", greeting, body and closing, with an empty line between them.\n\n'
+        f"{told}"
+    )
+    return Prompt(text, f"You summarise {noun}s faithfully.", 512 * num_queries)
+
+
+def read_written(row: Row, reply: str) -> Row | Reject:
+    """The row with the queries and summaries that a model wrote for `write_prompt`; a reply in any other form is refused."""
+    try:
+        queries = reply_items(reply, texts=("query", "summary", "focus", "format"), may_have=("length",))
+    except Refused as refused:
+        return Reject(row.key, refused.reason.name, refused.detail)
+    strange = next((item for item in queries if item["focus"] not in (GENERAL, SPECIFIC) or item["format"] not in FORMS), None)
+    if strange is not None:
+        return Reject(
+            row.key, BAD_REPLY.name, f"focus {strange['focus'][:40]!r}, format {strange['format'][:40]!r}, expected those asked for"
+        )
+    return with_fields(row, queries=queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,27 +376,7 @@ class SummaryWriting:
         told = "\n".join(f"{numbers[speaker]}: {text}" for speaker, text in turns)
         if len(told) > MAX_PROMPT_CHARS:
             return Reject(row.key, NO_TURNS.name, f"{len(told)} characters, expected {MAX_PROMPT_CHARS} or fewer")
-        text = (
-            f"Below is a conversation. Write {self.num_queries} different requests for a summary by somebody who heard it, each with its "
-            "summary. Some are general, some about one matter. Vary length and form: a request may ask for a number of words, of "
-            "sentences or of points, and for prose, bullets, a numbered list, JSON or an email. A summary says nothing that is not "
-            "in the conversation, and has exactly the length and form that its request asks for. Speakers are called Speaker 1, "
-            "Speaker 2 and so on.\nReply with a JSON list and nothing else. Each object has the texts "
-            f'"query", "summary", "focus" ({GENERAL} or {SPECIFIC}), "length" ("at most 40 words", "exactly 3 sentences", "exactly 4 points", '
-            f'or empty) and "format" ({", ".join(FORMS)}). Bullets start with "- ", numbered points with "1. "; JSON is '
-            '{"points": [texts]}; an email has the line "Subject: ...", greeting, body and closing, with an empty line between them.\n\n'
-            f"{told}"
-        )
-        return Prompt(text, "You summarise conversations faithfully.", 512 * self.num_queries)
+        return write_prompt(told, "conversation", "heard", self.num_queries, "Speakers are called Speaker 1, Speaker 2 and so on.")
 
     def read(self, row: Row, reply: str) -> Row | Reject:
-        try:
-            queries = reply_items(reply, texts=("query", "summary", "focus", "format"), may_have=("length",))
-        except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
-        strange = next((item for item in queries if item["focus"] not in (GENERAL, SPECIFIC) or item["format"] not in FORMS), None)
-        if strange is not None:
-            return Reject(
-                row.key, BAD_REPLY.name, f"focus {strange['focus'][:40]!r}, format {strange['format'][:40]!r}, expected those asked for"
-            )
-        return with_fields(row, queries=queries)
+        return read_written(row, reply)

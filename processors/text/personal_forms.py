@@ -1,6 +1,6 @@
-"""Tables of personal data's forms: lengths, prefixes, key formats, digit words, kinds of streets.
+"""Tables of personal data's forms: lengths, prefixes, digit words, kinds of streets.
 
-Sources: IBAN lengths from the SWIFT registry; card prefixes from the networks' published ranges; key formats from the issuers' docs.
+Sources: IBAN lengths from the SWIFT registry; card prefixes from the networks' published ranges.
 """
 
 from __future__ import annotations
@@ -110,34 +110,6 @@ def _digit_table(language: str) -> tuple[dict[str, str], re.Pattern[str]]:
 
 DIGIT_WORDS = {language: _digit_table(language) for language in _TABLES}
 
-# ---- secrets: texts of which one must occur, since looking for them is fast, and the form
-
-_ASSIGNED = (
-    r"(?i)\b(?:aws_secret_access_key|secret_?key|api_?key|access_?token|auth_?token|client_?secret|private_?key|password|passwd|pwd|secret|token)"
-    r"[\"']?\s{0,3}(?:=>|[:=])\s{0,3}[\"']([A-Za-z0-9+/=_.~!@#$%^&*-]{12,256})[\"']"
-)
-_PRIVATE_KEY = r"(?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-_FORMS: tuple[tuple[str, str], ...] = (
-    ("-----BEGIN", rf"-----BEGIN {_PRIVATE_KEY}[\s\S]{{0,8000}}?(?:-----END {_PRIVATE_KEY}|\Z)"),
-    ("AKIA ASIA ABIA ACCA", r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"),  # Amazon
-    ("ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b|\bgithub_pat_[A-Za-z0-9_]{22,255}\b"),
-    ("glpat-", r"\bglpat-[\w-]{20,64}(?![\w-])"),  # GitLab
-    ("xox hooks.slack", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,255}|\bhooks\.slack\.com/services/T\w{6,12}/B\w{6,12}/\w{16,32}"),
-    ("k_live_ k_test_ whsec_", r"\b[srp]k_(?:live|test)_[A-Za-z0-9]{16,128}\b|\bwhsec_[A-Za-z0-9]{24,64}\b"),  # Stripe
-    ("AIza ya29. GOCSPX-", r"\bAIza[\w-]{35}(?![\w-])|\bya29\.[\w-]{20,512}|\bGOCSPX-[\w-]{28}(?![\w-])"),  # Google
-    ("sk-", r"\bsk-(?:proj-|svcacct-|ant-[a-z0-9]{1,8}-|or-v1-)?(?=[\w-]{0,255}\d)[A-Za-z0-9_-]{20,255}(?![\w-])"),  # OpenAI, others
-    ("hf_ npm_", r"\bhf_[A-Za-z0-9]{30,64}\b|\bnpm_[A-Za-z0-9]{36}\b"),
-    ("pypi-AgE dop_v1_ shp", r"\bpypi-AgE[\w-]{50,512}|\bdop_v1_[a-f0-9]{64}\b|\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}\b"),
-    ("SG. SK key-", r"\bSG\.[\w-]{16,32}\.[\w-]{32,64}(?![\w-])|\bSK[0-9a-f]{32}\b|\bkey-[0-9a-f]{32}\b"),  # SendGrid, Twilio, Mailgun
-    ("eyJ", r"\beyJ[\w-]{10,4096}\.eyJ[\w-]{10,8192}\.[\w-]{10,1024}"),  # JSON Web Token
-    (":AA", r"\b\d{8,10}:AA[\w-]{33}(?![\w-])"),  # Telegram
-    ("://", r"(?<=://)[^\s:/@\"'<>]{1,64}:[^\s@/\"'<>]{3,128}(?=@[\w.-])"),  # user and password in an address
-    ("' \"", _ASSIGNED),  # the group must look random
-    ("aws_secret AWS_SECRET", r"(?i)\baws_secret_access_key\s{0,3}[:=]\s{0,3}([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/])"),
-    ("earer asic", r"(?i)\bauthorization\W{1,4}(?:bearer|basic)\s{1,3}([A-Za-z0-9+/=_.~-]{16,2048})"),
-)
-SECRETS = tuple((tuple(marks.split()), re.compile(form)) for marks, form in _FORMS)
-
 # ---- street addresses: a number and a street, with a unit, a postcode, or a word that says that somebody lives there
 
 _WORD = r"[^\W\d_a-zà-öø-ÿ][\w'’.-]{0,24}"  # begins with a capital, in any script that has them
@@ -181,21 +153,35 @@ _EUROPEAN = {  # street with its number, postcode, words that say that somebody 
     ),
 }
 _SPACE = r"[\s>]{1,6}"  # lines may be quoted
-# The last group of a pattern, where it has one, is the address.
-ADDRESSES = (
+# The last group of a pattern, where it has one, is the address. Those of the first row begin with a number.
+NUMBERED_ADDRESSES = (
     re.compile(rf"{_STREET},?{_SPACE}{_UNIT}(?:,?{_SPACE}{_CITY},?\s{{1,4}}{_POSTCODE})?"),
     re.compile(rf"{_STREET},?\s{{1,6}}{_CITY},?\s{{1,4}}{_POSTCODE}"),
     re.compile(rf"{_HOUSE}(?:[^\W\d_][\w'’.-]{{0,24}}[ ]){{1,4}}?(?:\d{{1,5}}\.?|[^\W\d_][\w'’.-]{{0,24}}),?{_SPACE}{_UNIT}", re.I),
-    re.compile(rf"\b{_UNIT}[ ]{_NAMED}"),
-    re.compile(rf"(?:{_LIVES})((?:the corner of )?(?:{_STREET}|{_NAMED}))"),
-    re.compile(
-        r"\b(?:PSC|Unit)\s\d{1,5},?\s{1,3}Box\s\d{1,6}(?:\s{1,3}[AFD]PO\s{1,2}A[AEP]\s{1,2}\d{5})?\b|\bP\.?\s?O\.?\sBox\s\d{1,6}\b", re.I
+)
+ADDRESSES = (  # literals of which one stands in it, in lower case
+    (("apt", "apartment", "suite", "ste", "flat"), re.compile(rf"\b{_UNIT}[ ]{_NAMED}")),
+    (("ddress", "live", "living", "resid", "located"), re.compile(rf"(?:{_LIVES})((?:the corner of )?(?:{_STREET}|{_NAMED}))")),
+    (
+        ("box",),
+        re.compile(
+            r"\b(?:PSC|Unit)\s\d{1,5},?\s{1,3}Box\s\d{1,6}(?:\s{1,3}[AFD]PO\s{1,2}A[AEP]\s{1,2}\d{5})?\b|\bP\.?\s?O\.?\sBox\s\d{1,6}\b",
+            re.I,
+        ),
     ),
 )
+MAX_ADDRESS_CHARS = 240
+_LITERALS = {  # in a street's kind, and in the words that say that somebody lives there; lower case
+    "de": (("straße", "strasse", "str.", "gasse", "allee", "platz", "weg ", "ufer ", "damm "), ("wohn", "adresse", "anschrift")),
+    "fr": (("rue ", "avenue ", "boulevard ", "chemin ", "allée ", "impasse ", "quai ", "place "), ("habit", "demeur", "adresse")),
+    "es": (("calle ", "c/ ", "avenida ", "avda", "plaza ", "paseo "), ("vive", "vivo", "vivimos", "dirección", "domicilio")),
+    "it": (("via ", "viale ", "piazza ", "corso "), ("abit", "indirizzo", "residente", "vivo")),
+    "pt": (("rua ", "avenida ", "av. ", "travessa ", "praça "), ("moro", "mora", "vive", "vivo", "endereço", "morada")),
+}
 EUROPEAN_ADDRESSES = {
     language: (
-        re.compile(rf"{street},?\s{{1,3}}{code}\s{{1,2}}{_CITY}"),
-        re.compile(rf"{lives}[^.!?\n]{{0,24}}?[\s(]({street})"),
+        (_LITERALS[language][0], re.compile(rf"{street},?\s{{1,3}}{code}\s{{1,2}}{_CITY}")),
+        (_LITERALS[language][1], re.compile(rf"{lives}[^.!?\n]{{0,24}}?[\s(]({street})")),
     )
     for language, (street, code, lives) in _EUROPEAN.items()
 }

@@ -11,7 +11,7 @@ from processors.text.extract import ExtractMainText
 from processors.text.language import DetectLanguage, KeepLanguages
 from processors.text.normalise import KeepLength, Normalise, normalise, text_digest
 from schemas.outcome import Reject
-from schemas.parts import Audio, Image, Text, ToolCall
+from schemas.parts import Audio, Image, Text, ToolCall, ToolResult, Tools
 from schemas.records import Conversation, Document, Origin, Preference, Turn
 
 ORIGIN = Origin("test")
@@ -59,6 +59,44 @@ def test_counts_of_a_conversation() -> None:
 def test_a_tool_call_has_its_own_tokens() -> None:
     ids, _ = token_ids((Turn("assistant", (ToolCall("f", '{"x": 1}'),), learned=True),), ends=False)
     assert tokens.decode(ids) == '<|assistant|><|tool_call|>[{"name": "f", "arguments": {"x": 1}}]<|/tool_call|><|end|>'
+
+
+def test_the_calls_of_a_turn_are_one_list_and_text_between_parts_them() -> None:
+    calls = (ToolCall("f", '{"x":1}'), ToolCall("g", "{}"))
+    ids, learned = token_ids((Turn("assistant", (Text("Both. "), *calls), learned=True),), ends=False)
+    listed = '[{"name": "f", "arguments": {"x": 1}}, {"name": "g", "arguments": {}}]'
+    assert tokens.decode(ids) == f"<|assistant|>Both. <|tool_call|>{listed}<|/tool_call|><|end|>"
+    assert learned == [False] + [True] * (len(ids) - 1)
+    ids, _ = token_ids((Turn("assistant", (calls[1], Text("\n and "), calls[1]), learned=True),), ends=False)
+    one = '<|tool_call|>[{"name": "g", "arguments": {}}]<|/tool_call|>'
+    assert tokens.decode(ids) == f"<|assistant|>{one}and {one}<|end|>"
+
+
+def test_tools_stand_after_the_system_text_and_results_in_turns_of_their_own() -> None:
+    turns = (
+        Turn("system", (Text("S"), Tools('[{"name":"f"}]'))),
+        Turn("user", (Text("U"),)),
+        Turn("assistant", (ToolCall("f", "{}"),), learned=True),
+        Turn("tool_response", (ToolResult("f", " 1"),)),
+        Turn("tool_response", (ToolResult("f", ""),)),
+        Turn("assistant", (Text("A"),), learned=True),
+    )
+    ids, learned = token_ids(turns)
+    called = '<|tool_call|>[{"name": "f", "arguments": {}}]<|/tool_call|>'
+    assert tokens.decode(ids) == (
+        '<|system|>S<|tool|>[{"name":"f"}]<|/tool|><|end|><|user|>U<|end|>'
+        f"<|assistant|>{called}<|end|><|tool_response|>1<|end|><|tool_response|><|end|><|assistant|>A<|end|><|endoftext|>"
+    )
+    told = "".join(tokens.decode([token]) for token, is_learned in zip(ids, learned, strict=True) if is_learned)
+    assert told == f"{called}<|end|>A<|end|><|endoftext|>"
+    assert contract_facts(talk(*turns))["contract.num_tokens"] == len(ids)
+
+
+def test_tools_and_calls_may_not_spell_special_tokens() -> None:
+    answer = Turn("assistant", (Text("A"),), learned=True)
+    for part in (Tools('[{"name":"<|end|>"}]'), ToolCall("f", '{"x": "<|/tool_call|>"}'), ToolResult("f", "<|user|>")):
+        assert Contract()(talk(Turn("system", (part,)), answer)).reason == "special_token_in_text"  # type: ignore[union-attr]
+    assert isinstance(Contract()(talk(Turn("system", (Tools('[{"name":"<end>"}]'),)), answer)), Conversation)
 
 
 def test_a_preference_counts_its_longer_side() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from processors.messages import MessagesTask, PairsTask
 from schemas.outcome import Reject
-from schemas.parts import Audio, Image, Part, Text, ToolCall, ToolResult
+from schemas.parts import Audio, Image, Part, Text, ToolCall, ToolResult, Tools
 from schemas.records import Conversation, Origin, Row, Turn
 
 ORIGIN = Origin("test")
@@ -91,9 +91,31 @@ def test_system_messages_stay_and_empty_ones_vanish() -> None:
 def test_tools_stand_in_the_system_message() -> None:
     tools = [{"name": "f", "parameters": {}}]
     told = '[{"name": "f", "parameters": {}}]'
-    assert read({**chat("a", "b"), "tools": tools})[0] == Turn("system", (Text(told),))
+    assert read({**chat("a", "b"), "tools": tools})[0] == Turn("system", (Tools(told),))
+    assert read({**chat("a", "b"), "functions": tools})[0] == Turn("system", (Tools(told),))
+    assert read({**chat("a", "b"), "system": "S", "tools": f" {told}\n"})[0] == Turn("system", (Text("S"), Tools(told)))
     messages = [{"role": "system", "content": "S", "tools": told}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    assert read({"messages": messages})[0] == Turn("system", (Text(f"S\n{told}"),))
+    assert read({"messages": messages})[0] == Turn("system", (Text("S"), Tools(told)))
+    assert refusal({"messages": messages, "tools": tools}) == "bad_message"
+
+
+def test_results_stand_in_the_order_of_their_calls() -> None:
+    calls = [{"id": name, "type": "function", "function": {"name": name, "arguments": "{}"}} for name in ("a", "b")]
+    results = [{"role": "tool", "tool_call_id": name, "content": f"of {name}"} for name in ("b", "a")]
+    messages = [
+        {"role": "user", "content": "Do."},
+        {"role": "assistant", "tool_calls": calls},
+        *results,
+        {"role": "assistant", "content": "Done."},
+    ]
+    turns = read({"messages": messages})
+    assert turns[1].parts == (ToolCall("a", "{}"), ToolCall("b", "{}"))
+    assert [turn.parts for turn in turns[2:4]] == [(ToolResult("a", "of a"),), (ToolResult("b", "of b"),)]
+    results[0]["tool_call_id"] = "c"  # whose it is cannot be told: they stay as they are
+    assert [part.content for turn in read({"messages": messages})[2:4] for part in turn.parts if isinstance(part, ToolResult)] == [
+        "of b",
+        "of a",
+    ]
 
 
 def test_tool_calls_and_their_results() -> None:

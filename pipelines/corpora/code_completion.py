@@ -1,0 +1,120 @@
+"""`code_completion`: code with a hole and what is missing, and blocks that come next (stage L2).
+
+Source: arXiv 2503.01743, language post-training "code completion including fill-in-the-middle"; what the report leaves open (the form,
+the rates) follows Bavarian et al. 2022 (arXiv 2207.14255) and StarCoder (arXiv 2305.06161). The form: runbooks/decisions/0015.
+
+Two stages, since a duplicate can lie anywhere: the first measures every file and refuses what nobody may or should learn from, the
+second takes duplicates out and cuts what is left.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.benchmarks import decontaminate, write_index
+from pipelines.corpus_source import open_corpus
+from pipelines.dedup import drop_listed, find_duplicates
+from pipelines.near_text import drop_near_text, find_near_texts
+from pipelines.recipe import Recipe
+from pipelines.stage import Earlier, Stage
+from pipelines.step import each, expand
+from processors.code.fim import CheckFill, CutHoles
+from processors.code.generated import KeepWritten, MeasureFile
+from processors.code.holes import Sizes
+from processors.code.languages import KeepKnownLanguages
+from processors.code.licences import DetectLicence, KeepLicences
+from processors.code.parse import KeepParsed, MeasureParse
+from processors.code.secrets import DropSecrets
+from processors.code.task import CodeTask
+from processors.contract import Contract
+from processors.text.minhash import MinHash
+from processors.text.normalise import DIGEST
+from schemas.corpus import Corpus
+
+
+def code_completion(
+    source: Any,
+    *,
+    languages: tuple[str, ...] = (),  # empty keeps every language that has a grammar
+    licences: tuple[str, ...] = (),  # SPDX names that may be used; empty means the permissive ones
+    benchmarks: tuple[Path, ...] = (),  # files or folders of benchmarks (HumanEval, MBPP, ...) whose items are kept out
+    secrets: str = "reject",  # scrub: each becomes [secret], and the file stays
+    min_lines: int = 3,
+    min_chars: int = 40,
+    max_chars: int = 400_000,  # a longer file is seldom written by hand, and costs its parser seconds
+    max_line_chars: int = 1_000,  # as Codex and StarCoder
+    max_mean_line_chars: float = 100.0,  # as Codex and StarCoder
+    max_literal_ratio: float = 0.6,
+    max_error_ratio: float = 0.02,  # a macro of C that no grammar knows is forgiven, another language is not
+    near_similarity: float = 0.75,  # of runs of five words; 1.0 leaves near-duplicates in
+    character_ratio: float = 0.2,
+    line_ratio: float = 0.2,
+    node_ratio: float = 0.4,  # what people leave open while they write is a node more often than any span
+    next_ratio: float = 0.2,
+    spm_ratio: float = 0.5,  # Bavarian et al., section 4.4: learned together, each order helps the other
+    num_per_file: int = 2,
+    min_middle_chars: int = 8,
+    max_middle_chars: int = 4_000,
+    max_window_chars: int = 24_000,  # some 7,000 tokens
+    max_tokens: int = 131_072,
+    seed: int = 0,
+) -> tuple[Stage, ...]:
+    """Source trees and code manifests -> licence, authorship, secrets and grammar checked, duplicates out, holes cut."""
+    files = Recipe(
+        name="code_completion.files",
+        title="Source files: licence, authorship, secrets and grammar measured, the bad ones out",
+        source=source,
+        steps=(
+            each(DetectLicence()),
+            each(KeepLicences(licences)),
+            each(CodeTask()),
+            each(MeasureFile()),
+            each(
+                KeepWritten(
+                    max_line_chars=max_line_chars,
+                    max_mean_line_chars=max_mean_line_chars,
+                    max_literal_ratio=max_literal_ratio,
+                    min_lines=min_lines,
+                    min_chars=min_chars,
+                    max_chars=max_chars,
+                )
+            ),
+            each(KeepKnownLanguages(languages)),
+            each(DropSecrets(secrets)),
+            each(MeasureParse()),
+            each(KeepParsed(max_error_ratio)),
+            each(MinHash()),
+        ),
+        seed=seed,
+    )
+
+    def cut(earlier: Earlier) -> Recipe:
+        corpus, into = Corpus(earlier.corpus), earlier.corpus.parent
+        duplicates = find_duplicates(corpus, DIGEST, into)
+        drops = [each(drop_listed(duplicates))]
+        if near_similarity < 1.0:
+            drops.append(each(drop_near_text(find_near_texts(corpus, into, earlier.compute, near_similarity, without=duplicates))))
+        if benchmarks:
+            drops.append(each(decontaminate(write_index(benchmarks, into))))
+        holes = CutHoles(
+            character_ratio=character_ratio,
+            line_ratio=line_ratio,
+            node_ratio=node_ratio,
+            next_ratio=next_ratio,
+            spm_ratio=spm_ratio,
+            num_per_file=num_per_file,
+            sizes=Sizes(min_middle_chars, max_middle_chars),
+            max_window_chars=max_window_chars,
+            seed=seed,
+        )
+        return Recipe(
+            name="code_completion",
+            title="Code with a hole and what is missing, and blocks that come next",
+            source=open_corpus(earlier.corpus),
+            steps=(*drops, expand(holes), each(CheckFill()), each(Contract(max_tokens))),
+            seed=seed,
+            notes="A licence is what the tree says of itself. C and C++ are parsed without their preprocessor.",
+        )
+
+    return (Stage(files.name, lambda _: files), Stage("code_completion", cut))

@@ -1,0 +1,125 @@
+"""Work over a corpus in parts: documents numbered in ledger order, and rows cut into hash partitions on disk.
+
+A task of one phase writes its rows sorted by partition, and beside them where each partition begins; a task of the next phase
+reads its partition of every such file. So no task holds more than its part, files are two a task, and nothing passes through the
+driver but counts. Files of numbers are `.npy`, memory-mapped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.arrow import read_schema_kind
+from schemas.corpus import Corpus, read_batches
+from schemas.shard import TEMPORARY_PREFIX
+
+DOCUMENTS_PER_PART = 100_000
+ROWS_PER_PARTITION = 4_000_000  # 16 bytes each
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Shards of a corpus that one task reads; `first` is the number of its first document."""
+
+    path: str
+    shards: tuple[str, ...]
+    first: int
+    num_rows: int
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The batches of its shards, memory-mapped: a column that is not asked for is not read."""
+        for name in self.shards:
+            for batch in read_batches(Path(self.path) / name):
+                read_schema_kind(batch.schema, name)
+                yield batch
+
+
+def parts_of(corpus: Corpus, documents_per_part: int = DOCUMENTS_PER_PART) -> list[Part]:
+    """Neighbouring shards in ledger order, together up to `documents_per_part` documents; a larger shard is a part by itself."""
+    parts: list[Part] = []
+    names: list[str] = []
+    first = num_rows = 0
+    for entry in corpus.ledger():
+        if names and num_rows + entry.shard.num_rows > documents_per_part:
+            parts.append(Part(str(corpus.path), tuple(names), first, num_rows))
+            names, first, num_rows = [], first + num_rows, 0
+        names.append(entry.shard.name)
+        num_rows += entry.shard.num_rows
+    return [*parts, Part(str(corpus.path), tuple(names), first, num_rows)] if names else parts
+
+
+def num_partitions(num_rows: int, rows_per_partition: int = ROWS_PER_PARTITION) -> int:
+    """So many that each holds about `rows_per_partition`: it grows with the corpus, and nothing else decides it."""
+    return max(1, -(-num_rows // rows_per_partition))
+
+
+def partition_of(hashes: np.ndarray, count: int) -> np.ndarray:
+    """The partition, 0 to count - 1, of uniform 64-bit hashes, by their upper half. Shapes: uint64 in, uint16 out."""
+    if count > 2**16:
+        raise ValueError(f"{count} partitions, expected {2**16} or fewer; take more rows a partition")
+    return ((hashes >> np.uint64(32)) * np.uint64(count) >> np.uint64(32)).astype(np.uint16)
+
+
+def write_partitions(path: Path, rows: np.ndarray, partition: np.ndarray, count: int) -> None:
+    """Writes rows by partition, in their order within one, as `<path>.npy`, and the `count + 1` bounds as `<path>.bounds.npy`."""
+    order = np.argsort(partition, kind="stable")
+    bounds = np.searchsorted(partition[order], np.arange(count + 1))
+    np.save(path.with_name(f"{path.name}.npy"), rows[order], allow_pickle=False)
+    np.save(path.with_name(f"{path.name}.bounds.npy"), bounds.astype(np.int64), allow_pickle=False)
+
+
+def read_partition(paths: Sequence[Path], number: int) -> Iterator[np.ndarray]:
+    """The rows of a partition, file by file."""
+    for path in paths:
+        bounds = np.load(path.with_name(f"{path.name}.bounds.npy"), mmap_mode="r")
+        start, stop = int(bounds[number]), int(bounds[number + 1])
+        if stop > start:
+            yield np.array(np.load(path.with_name(f"{path.name}.npy"), mmap_mode="r")[start:stop])
+
+
+def remove_partitions(paths: Sequence[Path]) -> None:
+    """Removes files that the next phase has read."""
+    for path in paths:
+        for suffix in (".npy", ".bounds.npy"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def workspace(into: Path, name: str) -> Iterator[Path]:
+    """A temporary folder under `into` for the files of a search, removed at its end; those of searches that died are removed first.
+
+    Its name is new each time, so that a worker that outlives a killed search cannot write into the next one's files. The lock
+    in it, which the system takes away from a process that dies, tells a dead search from one that is still at work.
+    """
+    for left in sorted(into.glob(f"{TEMPORARY_PREFIX}*-{name}")):
+        _remove_if_dead(left)
+    folder = into / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{name}"
+    folder.mkdir(parents=True)
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        os.close(handle)
+        shutil.rmtree(folder)
+
+
+def _remove_if_dead(folder: Path) -> None:
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return  # at work
+    finally:
+        os.close(handle)
+    shutil.rmtree(folder, ignore_errors=True)  # a worker that has not yet noticed may still add a file: the next search removes it
