@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from pipelines import classify
 from pipelines.build import BuildError, Execution, build_stages
 from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, read_job
 from pipelines.corpora import CORPORA
@@ -35,6 +36,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(classify.app, name="classifier")
 out_console, err_console = Console(), Console(stderr=True)
 
 Workers = Annotated[int | None, typer.Option(min=0, help="Processes; 0 runs in this one, without Ray. Default: one a CPU.")]

@@ -203,7 +203,10 @@ def _candidates(text: str, language: str, rng: np.random.Generator, sizes: Sizes
 
     A place lies in a node as often as the node is large: sizes weigh.
     """
-    root = syntax_tree(text, language).root_node
+    tree = syntax_tree(text, language)
+    if tree is None:
+        return []
+    root = tree.root_node
     if root.end_byte <= root.start_byte:
         return []
     at = int(rng.integers(root.start_byte, root.end_byte))

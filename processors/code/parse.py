@@ -20,17 +20,37 @@ SYNTAX_ERROR = Fact(
 DOES_NOT_PARSE = Reason("does_not_parse", "The grammar of its language here cannot read the file, or too much of it")
 PYTHON_FEATURES = (3, 11)  # the oldest Python this project runs on reads these: a newer one must not accept more
 MAX_ERROR_NODES = 100_000
+LEAST_STEPS, BYTES_PER_STEP = 2_000, 10  # a step is some 50 microseconds; code needs one for each 130 to 210 bytes
+CHUNK_BYTES = 1 << 16
 
 
 @once
 def syntax_tree(text: str, language: str) -> Any:
-    """The tree-sitter tree of a text; its places are bytes of `text.encode()`."""
-    return parser(language).parse(text.encode("utf-8", "surrogatepass"))
+    """The tree-sitter tree of a text; its places are bytes of `text.encode()`. None where the grammar does not come to an end.
+
+    Ambiguous nonsense can cost a grammar any time: the work is bounded by a count of its steps, so that every machine stops alike.
+    """
+    data = text.encode("utf-8", "surrogatepass")
+    left = [LEAST_STEPS + len(data) // BYTES_PER_STEP]
+
+    def is_enough(at: int, has_error: bool) -> bool:
+        left[0] -= 1
+        return left[0] < 0
+
+    reader = parser(language)
+    try:
+        return reader.parse(lambda at, _: data[at : at + CHUNK_BYTES], progress_callback=is_enough)
+    except ValueError:  # the parser was stopped
+        reader.reset()
+        return None
 
 
 def error_ratio(text: str, language: str) -> float:
-    """The bytes in nodes that are errors, and at least one for each token that is missing, among all bytes."""
-    root = syntax_tree(text, language).root_node
+    """The bytes in nodes that are errors, and at least one for each token that is missing, among all bytes; 1 where the grammar gives up."""
+    tree = syntax_tree(text, language)
+    if tree is None:
+        return 1.0
+    root = tree.root_node
     if not root.has_error:
         return 0.0
     wrong, waiting, seen = 0, [root], 0
@@ -96,5 +116,7 @@ class KeepParsed:
         if problem:
             return Reject(record.key, DOES_NOT_PARSE.name, str(problem))
         if ratio > self.max_error_ratio:
-            return Reject(record.key, DOES_NOT_PARSE.name, f"{ratio:.3f} of the file cannot be read by its grammar, at most {self.max_error_ratio}")
+            return Reject(
+                record.key, DOES_NOT_PARSE.name, f"{ratio:.3f} of the file cannot be read by its grammar, at most {self.max_error_ratio}"
+            )
         return record

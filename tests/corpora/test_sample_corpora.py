@@ -25,7 +25,7 @@ from schemas.parts import Canvas
 
 # a row gives several records, or several rows one
 EXPANDING = ("speech_pretrain", "ast", "sqa", "ssum", "audio_understanding", "ocr_pdf", "vision_sft.slides", "vision_sft.multi_image")
-EXPANDING += ("vision_sft.chart_table_diagram",)
+EXPANDING += ("vision_sft.chart_table_diagram", "packed", "function_calling", "summarisation", "code_completion")
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +55,34 @@ def test_asr_keeps_and_refuses_what_the_sample_says(sample: Path, built: dict[st
     assert rejects == {name: expected.count(name) for name in set(expected) - {"kept", "corrupt_or_truncated"}}
 
 
-def test_language_drops_duplicates_and_bad_lines(sample: Path, built: dict[str, dict[str, Any]]) -> None:
+def test_language_gives_every_text_and_page_its_known_fate(sample: Path, built: dict[str, dict[str, Any]]) -> None:
     truth = lines(sample / "web" / "truth.jsonl")
+    crawl = lines(sample / "crawl" / "truth.jsonl")
     groups = {line["group"] for line in truth if "group" in line}
     copies = sum("group" in line for line in truth) - len(groups)
     pages = len(list((sample / "web" / "pages").iterdir()))
     row = built["language_pretrain"]
-    assert row["out"] == len(groups) + pages
-    planted = [line["expected"] for line in truth if "expected" in line]
-    assert row["rejects"] == {"duplicate": copies, **{name: planted.count(name) for name in planted}}
+    fates = [line["expected"] for line in (*truth, *crawl) if "expected" in line]
+    assert row["out"] == len(groups) + pages + fates.count("kept")
+    expected = {name: fates.count(name) for name in fates if name != "kept"}
+    others = len(crawl) + 1  # each page's request, and what the crawler says of itself
+    assert row["rejects"] == {"duplicate": copies, "not_a_page": others, "damaged_member": 1, **expected}
+
+
+def test_language_keeps_maths_and_code_and_scrubs_addresses(built: dict[str, dict[str, Any]]) -> None:
+    rows = {row["text.url"].rsplit("/", 1)[-1]: row for row in load_from_disk(built["language_pretrain"]["path"])}
+    assert "\\frac{-b \\pm \\sqrt{b^2 - 4ac}}{2a}" in rows["maths.html"]["text"]
+    assert "    while len(numbers) < count:\n        numbers.append(numbers[-1] + numbers[-2])" in rows["code.html"]["text"]
+    assert "posteo" not in rows["private.html"]["text"]
+    assert rows["private.html"]["privacy.kinds"] == "email"
+    assert rows["original.html"]["text"].count("It was first shown on a Sunday.") == 1
+    assert "edited.html" not in rows
+
+
+def test_packed_holds_every_token(built: dict[str, dict[str, Any]]) -> None:
+    rows = load_from_disk(built["packed"]["path"]).with_format("numpy", columns=["segment_ids"])
+    documents = Corpus(earlier_stages(Path(built["packed"]["path"]))[0]).totals()
+    assert sum(int((row["segment_ids"] > 0).sum()) for row in rows) == documents["sums"]["contract.num_tokens"]  # type: ignore[index]
 
 
 def test_languages_are_measured_right(sample: Path, built: dict[str, dict[str, Any]]) -> None:

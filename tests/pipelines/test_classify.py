@@ -14,9 +14,9 @@ from processors.text.classifier import Features, load_classifier
 from schemas.records import Document, Origin
 
 SMALL = Features(2, 0, 1 << 12)
-STEPS = "so therefore because then hence first next finally thus we get add multiply divide sum total equals".split()
-TALK = "yesterday shop blue music holiday player crowd weather street dinner band minister coast album season".split()
-SHARED = "the a of and in was it that with on for by as at from".split()
+STEPS = ["so", "therefore", "because", "then", "hence", "first", "next", "finally", "thus", "we", "get", "add", "multiply", "divide", "sum", "total", "equals"]
+TALK = ["yesterday", "shop", "blue", "music", "holiday", "player", "crowd", "weather", "street", "dinner", "band", "minister", "coast", "album", "season"]
+SHARED = ["the", "a", "of", "and", "in", "was", "it", "that", "with", "on", "for", "by", "as", "at", "from"]
 
 
 def texts(words: list[str], count: int, seed: int) -> list[str]:

@@ -18,7 +18,7 @@ from processors.code.generated import (
 )
 from processors.code.languages import LANGUAGE, LANGUAGES, KeepKnownLanguages, language_of, parser
 from processors.code.licences import header_licence
-from processors.code.parse import ERROR_RATIO, SYNTAX_ERROR, KeepParsed, MeasureParse, error_ratio, python_error
+from processors.code.parse import ERROR_RATIO, SYNTAX_ERROR, KeepParsed, MeasureParse, error_ratio, python_error, syntax_tree
 from processors.code.secrets import NUM_SECRETS, SECRET_SPANS, DropSecrets
 from processors.code.task import PATH, REPO, CodeTask, decode_source
 from processors.text.normalise import DIGEST
@@ -259,6 +259,13 @@ def test_a_little_that_a_grammar_cannot_read_is_forgiven() -> None:
     facts = {ERROR_RATIO.name: 0.02, SYNTAX_ERROR.name: ""}
     assert reason(KeepParsed()(document("x", **facts))) == "kept"
     assert reason(KeepParsed()(document("x", **facts | {ERROR_RATIO.name: 0.021}))) == "does_not_parse"
+
+
+def test_a_grammar_that_does_not_come_to_an_end_is_stopped() -> None:
+    """Signs that can be read in many ways: without a bound this takes minutes."""
+    assert syntax_tree("<!--" * 5_000, "python") is None
+    assert error_ratio("<!--" * 5_000, "python") == 1.0
+    assert error_ratio("x = 1\n" * 5_000, "python") == 0.0  # and the parser is as good as before
 
 
 def test_error_ratio_is_a_share() -> None:

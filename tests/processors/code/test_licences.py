@@ -93,8 +93,8 @@ def test_expressions_are_read(said: str, spelled: str, is_allowed: bool) -> None
         "MIT OR OR ISC",
         "(" * 50 + "MIT" + ")" * 50,
         "M" * 3_000,
-    ]
-    + [" AND ".join(f"(X{number} OR Y{number})" for number in range(40))],
+        " AND ".join(f"(X{number} OR Y{number})" for number in range(40)),
+    ],
 )
 def test_what_is_no_expression_is_none(said: str) -> None:
     assert read_expression(said) is None
