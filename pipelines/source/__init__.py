@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines.source.arrays import JsonArray
+from pipelines.source.bfcl import Bfcl
 from pipelines.source.coco import CocoAnnotations
 from pipelines.source.files import Files, is_glob
 from pipelines.source.folders import Folder
@@ -24,6 +25,7 @@ from pipelines.source.warc import SUFFIXES as WARC_SUFFIXES
 from pipelines.source.warc import WarcArchive
 
 FORMATS: dict[str, type] = {
+    "bfcl": Bfcl,
     "jsonl": JsonlManifest,
     "json": JsonArray,
     "parquet": ParquetManifest,
@@ -37,6 +39,7 @@ FORMATS: dict[str, type] = {
 }
 __all__ = [
     "FORMATS",
+    "Bfcl",
     "CocoAnnotations",
     "DatasetsDir",
     "Folder",
@@ -125,6 +128,8 @@ def _guess(place: str, root: str, name: str, names: list[str]) -> str:
         raise ValueError(f"the format of {place} cannot be told from its name; give format = one of {', '.join(FORMATS)}")
     if "state.json" in names:
         return "datasets"
+    if "possible_answer" in names:
+        return "bfcl"
     for suffixes, format in (
         (TAR_SUFFIXES, "webdataset"),
         (JSONL_SUFFIXES, "jsonl"),

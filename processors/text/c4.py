@@ -29,7 +29,7 @@ from processors.text.quality import (
 from processors.text.words import num_unspaced
 from schemas.facts import Fact
 from schemas.outcome import Reason, Reject
-from schemas.records import Document
+from schemas.records import Document, FactValue
 
 NO_LINES = Reason("no_lines_left", "No line of the document reads like a sentence")
 
@@ -113,9 +113,9 @@ class CleanLines:
         if not text.strip():
             rules = ", ".join(f"{rule} {removed[rule]}" for rule in LINE_RULES if removed[rule])
             return Reject(record.key, NO_LINES.name, f"c4 removed all {sum(removed.values())} lines: {rules}")
-        facts = {NUM_REMOVED[rule].name: removed[rule] for rule in LINE_RULES} | {NUM_CITATIONS.name: citations}
-        measured = {NUM_CHARS.name: len(text), DIGEST.name: text_digest(text)}
-        return replace(record, text=text, facts={**record.facts, **facts, **measured})
+        facts: dict[str, FactValue] = {NUM_REMOVED[rule].name: removed[rule] for rule in LINE_RULES}
+        facts |= {NUM_CITATIONS.name: citations, NUM_CHARS.name: len(text), DIGEST.name: text_digest(text)}
+        return replace(record, text=text, facts={**record.facts, **facts})
 
 
 @dataclass(frozen=True, slots=True)

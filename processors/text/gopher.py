@@ -46,10 +46,11 @@ from schemas.records import Document
 class KeepGopherQuality:
     """Keeps documents that Gopher's rules of quality let pass (A1.1).
 
-    Maths and code are asked for their number of words alone: signs, digits and short names are what they are made of.
+    Maths and code are asked for their number of words alone, and for fewer: signs, digits and short names are what they are made of.
     """
 
     min_words: int = 50
+    min_formal_words: int = 20  # of maths and code: a worked answer or a function is whole with fewer than 50
     max_words: int = 100_000
     min_mean_word_length: float = 3.0
     max_mean_word_length: float = 10.0
@@ -79,8 +80,9 @@ class KeepGopherQuality:
 
     def __call__(self, record: Document) -> Document | Reject:
         facts = record.facts
-        bounds = [Bound(NUM_WORDS, self.min_words, self.max_words)]
-        if facts[DOMAIN.name] not in (MATHS, CODE):
+        is_formal = facts[DOMAIN.name] in (MATHS, CODE)
+        bounds = [Bound(NUM_WORDS, min(self.min_words, self.min_formal_words) if is_formal else self.min_words, self.max_words)]
+        if not is_formal:
             if float(facts[UNSPACED_RATIO.name]) <= MOSTLY:
                 bounds.append(Bound(MEAN_WORD_LENGTH, self.min_mean_word_length, self.max_mean_word_length))
             bounds += [

@@ -24,9 +24,8 @@ NUM_PIECES, PIECE_CHARS = 8, MAX_CHARS // 8  # a long document is looked at in a
 MIN_PIECE_CHARS = 250  # shorter ones have no sure language (by XQuAD: single sentences 98 % right, paragraphs all)
 MIN_PROSE_CHARS, MIN_PROSE_RATIO = 40, 0.05  # with less prose, the language is that of all text
 
-_FENCED = re.compile(r"^(`{3,}|~{3,})[^\n]*\n[\s\S]*?^\1[ \t]*$", re.M)
 _NO_LANGUAGE = re.compile(
-    r"\b(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\w+|<[^<>\n]{1,200}>|`[^`\n]{1,200}`|\$[^$\n]{1,200}\$|\\\\[A-Za-z]+"
+    r"\b(?:https?|ftp)://\S+|\bwww\.\S+|[^\s@]{1,64}@[^\s@]{1,128}|<[^<>\n]{1,200}>|`[^`\n]{1,200}`|\$[^$\n]{1,200}\$|\\\\[A-Za-z]+"
 )
 _CODE_LINE = re.compile(
     r"\s*(?:import \w|from [\w.]+ import |def \w+\(|class \w+\s*[({:]|return\b|elif |else\s*[:{]|if\s*\(|for\s*\(|while\s*\(|for \w+ in |(?:if|with|try|except|while|async|@)\b[^.]*:$"
@@ -45,11 +44,30 @@ def prose_of(text: str) -> str:
     is_marked = sum(text.count(sign) for sign in _HINTS) > 0.004 * len(text)
     if not is_marked and "://" not in text and "@" not in text and "`" not in text:
         return text
-    found = _NO_LANGUAGE.sub(" ", _FENCED.sub("\n", text))
+    found = _NO_LANGUAGE.sub(" ", _unfenced(text))
     if is_marked:
         found = "\n".join(line for line in found.split("\n") if not is_code(line))
     letters = sum(map(str.isalpha, found))
     return found if letters >= MIN_PROSE_CHARS and letters >= MIN_PROSE_RATIO * len(text) else text
+
+
+def _unfenced(text: str) -> str:
+    """The text without its fenced blocks; a fence that is never closed is none."""
+    if "```" not in text and "~~~" not in text:
+        return text
+    kept: list[str] = []
+    inside: list[str] = []
+    fence = ""
+    for line in text.split("\n"):
+        if not fence:
+            fence = line[:3] if line.startswith(("```", "~~~")) else ""
+            (inside if fence else kept).append(line)
+        elif line.startswith(fence):
+            fence = ""
+            inside.clear()
+        else:
+            inside.append(line)
+    return "\n".join(kept + inside)
 
 
 def is_code(line: str) -> bool:

@@ -78,29 +78,32 @@ def shingle_sums(text: str, ngram: int) -> np.ndarray:
 def sketch(sums: np.ndarray, num_samples: int, seed: int = 0) -> np.ndarray:
     """The samples of a set of numbers, which may repeat. Shapes: sums (n,) uint64, n >= 1; out (num_samples,) uint16."""
     edges, lenders, factors, salt = _tables(num_samples, seed)
-    ordered = np.sort(mixed(sums ^ salt) >> np.uint64(1))
+    ordered = mixed(sums ^ salt) >> np.uint64(1)
+    ordered.sort()
     at = ordered.searchsorted(edges)
-    empty = np.flatnonzero(at[1:] == at[:-1])
     places = at[:-1]
-    for width in (FEW, num_samples) if len(empty) else ():
-        asked = lenders[:, :width].take(empty, axis=0)
-        can_lend = (at[1:] > places).take(asked)
-        if can_lend.any(axis=1).all():  # with so few asked, nearly always
-            places[empty] = places[asked[np.arange(len(empty)), can_lend.argmax(axis=1)]]
+    is_filled = at[1:] > places
+    empty = (~is_filled).nonzero()[0]
+    for few in lenders if len(empty) else ():
+        asked = few.take(empty, axis=0)
+        lender = asked[np.arange(len(empty)), is_filled.take(asked).argmax(axis=1)]
+        if is_filled.take(lender).all():  # with the first few asked, nearly always
+            places[empty] = places.take(lender)
             break
-    return ((ordered[places] * factors) >> np.uint64(48)).astype(np.uint16)
+    return ((ordered.take(places) * factors) >> np.uint64(48)).astype(np.uint16)
 
 
 @functools.lru_cache(maxsize=4)
-def _tables(num_samples: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.uint64]:
-    """Where bins begin and end, in which order an empty bin asks the others, a factor a sample (a run that several samples borrow
-    is then hashed anew for each, and two runs that look the same in one differ in the next), and the seed's salt.
+def _tables(num_samples: int, seed: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray, np.uint64]:
+    """Where bins begin and end; in which order an empty bin asks the others, the first few of them and all; a factor a sample; a salt.
+
+    By its factor a run that several samples borrow is hashed anew for each, so that two runs that look the same in one differ in the next.
     """
     rng = keyed_rng(seed, "minhash", str(num_samples))
     edges = np.array([-(-(number << 63) // num_samples) for number in range(num_samples + 1)], np.uint64)
     lenders = np.stack([rng.permutation(num_samples) for _ in range(num_samples)])
     factors = rng.integers(0, 2**63, num_samples, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    return edges, lenders, factors, rng.integers(0, 2**64, dtype=np.uint64)
+    return edges, (np.ascontiguousarray(lenders[:, :FEW]), lenders), factors, rng.integers(0, 2**64, dtype=np.uint64)
 
 
 # ---- signatures as text

@@ -9,7 +9,18 @@ import sys
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # figures are per core
 
-NAMES = ("bench_log_mel", "bench_audio", "bench_crops", "bench_pdf", "bench_engine", "bench_packing", "bench_vision_speech")
+NAMES = (
+    "bench_log_mel",
+    "bench_audio",
+    "bench_crops",
+    "bench_pdf",
+    "bench_engine",
+    "bench_minhash",
+    "bench_growth",
+    "bench_language",
+    "bench_packing",
+    "bench_vision_speech",
+)
 
 
 def main() -> None:

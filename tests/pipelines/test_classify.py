@@ -14,8 +14,42 @@ from processors.text.classifier import Features, load_classifier
 from schemas.records import Document, Origin
 
 SMALL = Features(2, 0, 1 << 12)
-STEPS = ["so", "therefore", "because", "then", "hence", "first", "next", "finally", "thus", "we", "get", "add", "multiply", "divide", "sum", "total", "equals"]
-TALK = ["yesterday", "shop", "blue", "music", "holiday", "player", "crowd", "weather", "street", "dinner", "band", "minister", "coast", "album", "season"]
+STEPS = [
+    "so",
+    "therefore",
+    "because",
+    "then",
+    "hence",
+    "first",
+    "next",
+    "finally",
+    "thus",
+    "we",
+    "get",
+    "add",
+    "multiply",
+    "divide",
+    "sum",
+    "total",
+    "equals",
+]
+TALK = [
+    "yesterday",
+    "shop",
+    "blue",
+    "music",
+    "holiday",
+    "player",
+    "crowd",
+    "weather",
+    "street",
+    "dinner",
+    "band",
+    "minister",
+    "coast",
+    "album",
+    "season",
+]
 SHARED = ["the", "a", "of", "and", "in", "was", "it", "that", "with", "on", "for", "by", "as", "at", "from"]
 
 
@@ -61,7 +95,7 @@ def test_labels_without_meaning_cannot_be_learned() -> None:
 def test_what_cannot_be_trained_says_why(examples: list[Example]) -> None:
     with pytest.raises(ClassifyError, match="19 good and 100 bad texts; expected 20 or more different ones of each"):
         train([*examples[:19], *examples[150:]], "few", SMALL)
-    with pytest.raises(ClassifyError, match="a text is both good and bad: '[Tt]he +same'"):
+    with pytest.raises(ClassifyError, match=r"a text is both good and bad: '[Tt]he +same'"):
         train([*examples, Example("The same", True), Example("the  same", False)], "both", SMALL)
     with pytest.raises(ClassifyError, match=r"classifier name '\.\./x' must be letters"):
         train(examples, "../x", SMALL)

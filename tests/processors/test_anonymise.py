@@ -11,8 +11,8 @@ import pytest
 from pipelines.recipe import describe
 from processors.anonymise import HashSpeaker, ScrubPersonalData, hash_speaker, scrub_words
 from schemas.outcome import Reject
-from schemas.parts import Audio, Text
-from schemas.records import Conversation, FactValue, Origin, Turn
+from schemas.parts import Audio, Text, ToolCall, ToolResult
+from schemas.records import Conversation, Document, FactValue, Origin, Turn
 
 ORIGIN = Origin("test")
 
@@ -71,7 +71,7 @@ def test_a_record_without_personal_data_passes_in_every_mode() -> None:
         result = ScrubPersonalData(mode)(record)
         assert isinstance(result, Conversation)
         assert result.turns == record.turns
-        assert result.facts == {**record.facts, "privacy.num_personal_data": 0, "privacy.kinds": ""}
+        assert result.facts == {**record.facts, "privacy.num_personal_data": 0, "privacy.kinds": "", "privacy.spans": ""}
 
 
 @pytest.mark.parametrize(
@@ -138,3 +138,81 @@ def test_word_times_that_do_not_agree_are_dropped() -> None:
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="mode of ScrubPersonalData is 'drop', expected reject, scrub or keep"):
         ScrubPersonalData("drop")
+
+
+# ---- documents, and tools
+
+
+def document(text: str, **facts: FactValue) -> Document:
+    return Document("k", ORIGIN, text, {"text.stated_language": "", **{name.replace("_", ".", 1): value for name, value in facts.items()}})
+
+
+def test_documents_are_scrubbed_and_their_spans_are_those_of_the_placeholders() -> None:
+    result = ScrubPersonalData("scrub")(document("Mail bob@corp.org, or call 541-714-1388 or ann@corp.org today."))
+    assert isinstance(result, Document)
+    assert result.text == "Mail [email], or call [phone] or [email] today."
+    spans = json.loads(str(result.facts["privacy.spans"]))
+    assert [(span["kind"], result.text[span["start"] : span["stop"]]) for span in spans] == [
+        ("email", "[email]"),
+        ("phone", "[phone]"),
+        ("email", "[email]"),
+    ]
+    assert (result.facts["privacy.num_personal_data"], result.facts["privacy.kinds"]) == (3, "email,phone")
+    assert "bob" not in json.dumps(dict(result.facts))
+
+
+def test_documents_are_refused_or_counted_too() -> None:
+    record = document("Mail bob@corp.org today.")
+    assert ScrubPersonalData("reject")(record) == Reject("k", "personal_data", "1 email")
+    kept = ScrubPersonalData("keep")(record)
+    assert isinstance(kept, Document)
+    assert kept.text == record.text
+    assert json.loads(str(kept.facts["privacy.spans"])) == [{"kind": "email", "start": 5, "stop": 17}]
+
+
+def test_the_measured_language_counts_where_none_is_stated() -> None:
+    text = "Rufen Sie an unter null eins sieben zwei drei vier neun."
+    assert isinstance(ScrubPersonalData()(document(text)), Document)
+    assert isinstance(ScrubPersonalData()(document(text, text_language="de")), Reject)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Version 10.2.33.4 costs 1,234,567.89; see ISBN 978-3-16-148410-0 and #ff00aa.",
+        "| 2019 | 4711 | 0815 |\n| 2020 | 1234 | 5678 |",
+        "Write to user@example.com or a@b.test, ping 192.168.0.1 or 2001:db8::1, call (212) 555-0123.",
+        "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b changed x = 3.14159265358979 + 2.0",
+        "self.weight@x.mean() + a@b.T",
+    ],
+)
+def test_what_is_nobodys_stays(text: str) -> None:
+    result = ScrubPersonalData("scrub")(document(text))
+    assert isinstance(result, Document)
+    assert (result.text, result.facts["privacy.num_personal_data"]) == (text, 0)
+
+
+def test_tool_calls_and_results_stay_json() -> None:
+    arguments = '{"phone": 5417141388, "to": ["bob@corp.org", 2.5], "password": "hun7er2xQ", "note": "a \\"b\\" é"}'
+    turns = (
+        Turn("user", (Text("Write to bob@corp.org"),)),
+        Turn("assistant", (ToolCall("send", arguments), ToolCall("noop", '{"n":  1}')), learned=True),
+        Turn("tool", (ToolResult("send", "sent to bob@corp.org"), ToolResult("send", '{"ok":true,"id":"bob@corp.org"}'))),
+    )
+    result = ScrubPersonalData("scrub")(Conversation("k", ORIGIN, turns, {"text.stated_language": "en"}))
+    assert isinstance(result, Conversation)
+    call, untouched = result.turns[1].parts
+    assert isinstance(call, ToolCall)
+    assert json.loads(call.arguments) == {"phone": "[phone]", "to": ["[email]", 2.5], "password": "[secret]", "note": 'a "b" é'}
+    assert untouched is turns[1].parts[1]
+    assert result.turns[2].parts == (ToolResult("send", "sent to [email]"), ToolResult("send", '{"ok":true,"id":"[email]"}'))
+    spans = json.loads(str(result.facts["privacy.spans"]))
+    assert spans[0] == {"kind": "email", "start": 9, "stop": 16, "turn": 0, "part": 0}
+    assert [(span["kind"], span["turn"], span["part"]) for span in spans[1:]] == [
+        ("phone", 1, 0),
+        ("email", 1, 0),
+        ("secret", 1, 0),
+        ("email", 2, 0),
+        ("email", 2, 1),
+    ]
+    assert result.facts["privacy.num_personal_data"] == 6

@@ -25,8 +25,8 @@ KINDS = {
     "IP_ADDRESS": "ip",
     "STREET_ADDRESS": "address",
 }
-MIN_RECALL = {"email": 1.0, "phone": 0.98, "card": 0.96, "iban": 1.0, "ssn": 1.0, "ip": 1.0, "address": 0.6}
-MIN_PRECISION = {**dict.fromkeys(MIN_RECALL, 0.98), "phone": 0.95}
+MIN_RECALL = {"email": 1.0, "phone": 0.98, "card": 0.98, "iban": 1.0, "ssn": 1.0, "ip": 1.0, "address": 0.65}
+MIN_PRECISION = dict.fromkeys(MIN_RECALL, 0.98)
 
 
 def lines(path: Path) -> list[dict[str, object]]:
@@ -66,6 +66,13 @@ def test_maths_problems_have_none(realdata: Path) -> None:
     for name in ("train", "test"):
         rows = lines(realdata / "01_math" / "gsm8k" / f"{name}.jsonl")
         assert claims([f"{row['question']}\n{row['answer']}" for row in rows]) == []
+
+
+def test_code_has_no_secret_card_or_address() -> None:
+    """The standard library's modules: authors' mailboxes and addresses of networks are all that there is, and few numbers."""
+    modules = [path.read_text("utf-8") for path in sorted(Path(json.__file__).parents[1].glob("*.py"))]
+    assert len(modules) > 100
+    assert {kind for kind, _ in claims(modules)} <= {"email", "ip"}
 
 
 def test_meetings_have_none(realdata: Path) -> None:

@@ -35,7 +35,7 @@ def test_an_unknown_part_is_an_error() -> None:
     rows[0][0]["parts"][1]["kind"] = "gadget"
     place = batch.schema.get_field_index("turns")
     changed = batch.set_column(place, batch.schema.field(place), pa.array(rows, batch.schema.field(place).type))
-    with pytest.raises(SchemaError, match="part kind 'gadget' is unknown; expected .*tools"):
+    with pytest.raises(SchemaError, match=r"part kind 'gadget' is unknown; expected .*tools"):
         list(from_batch(changed))
 
 

@@ -65,7 +65,7 @@ def make_model(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The model's name and the server's address."""
-    for package in ("fastapi", "uvicorn", "transformers"):
+    for package in ("fastapi", "uvicorn", "accelerate", "transformers"):
         pytest.importorskip(package)
     folder = tmp_path_factory.mktemp("served")
     make_model(folder / "tiny")

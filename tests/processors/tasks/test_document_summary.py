@@ -25,7 +25,11 @@ TEXT = (
     "signed a letter that asked for it. The head of the school said that his pupils would help with the painting of the railings."
 )
 SUMMARY = "Arvenlund will restore its old bridge from 2024-05-03. The repairs cost 452,000 euros, and 2,310 people had signed a letter."
-TURNS = [["Ann", "The budget is 25 euros."], ["Bob", "Rubber buttons are cheaper, says the factory in Hamburg."], ["Ann", "Then we take rubber."]]
+TURNS = [
+    ["Ann", "The budget is 25 euros."],
+    ["Bob", "Rubber buttons are cheaper, says the factory in Hamburg."],
+    ["Ann", "Then we take rubber."],
+]
 
 
 def row(key: str = "k", **fields: object) -> Row:
@@ -185,7 +189,10 @@ def test_a_meeting_within_the_budget_is_whole() -> None:
         (TEXT, "copied_lead"),
         (f"{SUMMARY} {TEXT}", "too_long_summary"),
         ("Yes.", "summary_length"),
-        ("Der Rat von Arvenlund hat beschlossen, die alte Brücke über den Fluss zu erneuern, und die Arbeiten beginnen bald.", "wrong_language"),
+        (
+            "Der Rat von Arvenlund hat beschlossen, die alte Brücke über den Fluss zu erneuern, und die Arbeiten beginnen bald.",
+            "wrong_language",
+        ),
     ],
 )
 def test_why_a_summary_is_refused(summary: str, reason: str) -> None:
@@ -230,22 +237,31 @@ def test_measures_are_facts() -> None:
     assert done.facts[LEAD.name] == 0.0
 
 
-@pytest.mark.parametrize(("text", "language"), [("It ends ...", "en"), ("It ends…", "en"), ("the end of", "en"), ("Er kam mit der", "de"), ("Ann,", "en")])
+@pytest.mark.parametrize(
+    ("text", "language"), [("It ends ...", "en"), ("It ends…", "en"), ("the end of", "en"), ("Er kam mit der", "de"), ("Ann,", "en")]
+)
 def test_what_breaks_off(text: str, language: str) -> None:
     assert is_truncated(text, language)
 
 
-@pytest.mark.parametrize(("text", "language"), [("It ends.", "en"), ("Bridge restored", "en"), ("What is it for?", "en"), ("石橋を直す", "ja"), ("vitamin A", "en")])
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("It ends.", "en"), ("Bridge restored", "en"), ("What is it for?", "en"), ("石橋を直す", "ja"), ("vitamin A", "en")],
+)
 def test_what_does_not_break_off(text: str, language: str) -> None:
     assert not is_truncated(text, language)
 
 
-@pytest.mark.parametrize("text", ["It rains. Read more.", "Click here to subscribe", "© 2024 The Paper", "Der Rat tagt. Weiterlesen", "石橋を直す。続きを読む"])
+@pytest.mark.parametrize(
+    "text", ["It rains. Read more.", "Click here to subscribe", "© 2024 The Paper", "Der Rat tagt. Weiterlesen", "石橋を直す。続きを読む"]
+)
 def test_furniture(text: str) -> None:
     assert furniture_in(text)
 
 
-@pytest.mark.parametrize("text", ["Children should read more books.", "Read more than one book.", "They click here and there.", "He wants to learn more."])
+@pytest.mark.parametrize(
+    "text", ["Children should read more books.", "Read more than one book.", "They click here and there.", "He wants to learn more."]
+)
 def test_what_is_no_furniture(text: str) -> None:
     assert not furniture_in(text)
 
@@ -284,7 +300,13 @@ def test_a_model_writes_requests_and_its_reply_is_read_strictly() -> None:
     assert not isinstance(prompt, Reject)
     assert TEXT in prompt.text
     assert "2 different requests" in prompt.text
-    item = {"query": "List it.", "summary": "- Arvenlund will restore its old bridge.", "focus": "general", "format": "bullets", "length": ""}
+    item = {
+        "query": "List it.",
+        "summary": "- Arvenlund will restore its old bridge.",
+        "focus": "general",
+        "format": "bullets",
+        "length": "",
+    }
     done = writing.read(row(document=TEXT), json.dumps([item]))
     assert isinstance(done, Row)
     assert outcome(one(**done.fields)) == "kept"

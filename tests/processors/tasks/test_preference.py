@@ -183,9 +183,9 @@ def test_similarity_counts_word_pairs() -> None:
 
 
 def test_personal_data_is_scrubbed_on_both_sides() -> None:
-    record = pair("Write to ann.smith@example.org.", "Write to bob@example.org now.")
+    record = pair("Write to ann.smith@posteo.net.", "Write to bob.hill@posteo.net now.")
     done = ScrubPair("scrub")(record)
-    assert sides(done) == ("Write to [EMAIL].", "Write to [EMAIL] now.")
+    assert sides(done) == ("Write to [email].", "Write to [email] now.")
     assert isinstance(done, Preference)
     assert (done.facts["privacy.num_personal_data"], done.prompt) == (2, record.prompt)
     refused = ScrubPair()(record)

@@ -103,7 +103,13 @@ def test_long_requests_ask_for_nothing(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "low", "high"),
-    [("at most 60 words", 1, 60), ("at least 5 points", 5, 10**9), ("about 100 words", 80, 120), ("4 points", 4, 4), ("2 to 4 sentences", 2, 4)],
+    [
+        ("at most 60 words", 1, 60),
+        ("at least 5 points", 5, 10**9),
+        ("about 100 words", 80, 120),
+        ("4 points", 4, 4),
+        ("2 to 4 sentences", 2, 4),
+    ],
 )
 def test_lengths_are_ranges(text: str, low: int, high: int) -> None:
     length = read_length(text)

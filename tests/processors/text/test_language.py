@@ -49,9 +49,7 @@ def test_lines_of_code(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [GERMAN, ENGLISH, "It returns home.", "For the first time (1922–26) it rained.", "Let us go there.", "* a point of a list of things"][
-        :5
-    ],
+    [GERMAN, ENGLISH, "It returns home.", "For the first time (1922–26) it rained.", "Let us go there."][:5],
 )
 def test_lines_of_prose(line: str) -> None:
     assert not is_code(line)

@@ -57,4 +57,4 @@ def test_crowds() -> None:
 
 
 def test_words() -> None:
-    assert [Places(text).has_word(5) for text in ("", "abcde fghij", "abcdef", "a abcdef b")] == [False, False, True, True]
+    assert [Places(text).has_word(6) for text in ("", "abcde fghij", "abcdef", "a abcdef b")] == [False, False, True, True]

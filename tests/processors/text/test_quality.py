@@ -100,7 +100,11 @@ def test_maths_and_code_are_asked_for_words_and_repetition_alone(domain: str) ->
         if fact in kept_from and not isinstance(step, KeepGopherRepetition):
             record = document(**{fact: refused, DOMAIN.name: domain})
             assert step(record) is record
-    assert isinstance(KeepGopherQuality()(document(num_words=49, **{DOMAIN.name: domain})), Reject)
+    record = document(num_words=20, **{DOMAIN.name: domain})
+    assert KeepGopherQuality()(record) is record
+    assert isinstance(KeepGopherQuality()(document(num_words=19, **{DOMAIN.name: domain})), Reject)
+    record = document(num_words=5, **{DOMAIN.name: domain})
+    assert KeepGopherQuality(min_words=5)(record) is record  # who asks less of prose asks no more of these
 
 
 def test_derivations_and_characters_may_repeat_more_but_not_loop() -> None:

@@ -74,10 +74,10 @@ def test_the_shape_of_a_value() -> None:
 def test_hostile_text_takes_time_in_proportion() -> None:
     marks = [mark for marks, _ in FORMS for mark in marks]
     for text in (
-        *(mark * 20_000 for mark in marks[:4]),
+        *(mark * 5_000 for mark in marks[:4]),
         "-----BEGIN PRIVATE KEY-----" * 4_000,
         "://a:" * 40_000,
         "key=" * 50_000,
-        "token: '1" * 20_000,
+        "token: '1" * 5_000,
     ):
         assert isinstance(find_secrets(text), list)
