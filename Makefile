@@ -40,8 +40,12 @@ fix: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup
+bench: setup .bench-done
 	$(BIN)/python -m tests.benchmarks
+
+.bench-done: pyproject.toml Makefile  # the peers that benchmarks compare with
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/python -m uv pip install --quiet --python $(BIN)/python -e '.[dev,bench]'
+	touch $@
 
 clean:
 	rm -rf demo build dist .pytest_cache .ruff_cache .mypy_cache

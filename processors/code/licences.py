@@ -5,16 +5,15 @@ The nearer statement counts, since a tree of one licence may hold files of anoth
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import ClassVar
 
 from processors.code.licence_texts import licences_in, licences_of_notice
 from processors.code.spdx import PERMISSIVE, Expression, both, is_known, of_name, read_expression
 from processors.dialogue import text_field
-from processors.once import once
 from schemas.facts import Fact
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, Record, Row, with_facts
@@ -56,13 +55,13 @@ def header_licence(text: str) -> Expression | None:
     spelled = [read_expression(found.rstrip(" \t*/->#").strip()) for found in _SPDX.findall(head)]
     if spelled:
         known = [expression for expression in spelled if expression is not None]
-        return reduce(both, known) if len(known) == len(spelled) else None
+        return functools.reduce(both, known) if len(known) == len(spelled) else None
     found = licences_of_notice(head) if "icen" in head or "public domain" in head.lower() or "onfidential" in head else []
-    return reduce(both, map(of_name, found)) if found else None
+    return functools.reduce(both, map(of_name, found)) if found else None
 
 
-@once
-def _file_licence(texts: Sequence[Sequence[str]]) -> tuple[Expression | None, str]:
+@functools.lru_cache(maxsize=64)
+def _file_licence(texts: tuple[tuple[str, str], ...]) -> tuple[Expression | None, str]:
     """The expression of all licence files of a folder together, and which of them is not understood."""
     found: list[Expression] = []
     for name, text in texts:
@@ -72,7 +71,7 @@ def _file_licence(texts: Sequence[Sequence[str]]) -> tuple[Expression | None, st
         if not names and not known:
             return None, name
         found += [of_name(name) for name in names] or known
-    return (reduce(both, found) if found else None), ""
+    return (functools.reduce(both, found) if found else None), ""
 
 
 def licence_of(text: str, fields: Mapping[str, object], stated: str = "") -> tuple[str, str, str]:
@@ -87,7 +86,7 @@ def licence_of(text: str, fields: Mapping[str, object], stated: str = "") -> tup
     package = read_expression(text_field(fields, "package_licence"))
     texts = fields.get("licence_texts")
     if isinstance(texts, list) and texts:
-        found, problem = _file_licence(texts)
+        found, problem = _file_licence(tuple((str(name), str(text)) for name, text in texts))
         if found is None:
             return "", "", f"{problem} is no licence text that is known"
         if package is None:
@@ -102,7 +101,7 @@ def licence_of(text: str, fields: Mapping[str, object], stated: str = "") -> tup
         package_said = text_field(fields, "package_licence")
         shown = ", ".join(said) or package_said
         return "", "", f"{shown[:100]!r} is no licence expression" if shown else "no licence file, no package and no header tells it"
-    return reduce(both, known).text, "stated", ""
+    return functools.reduce(both, known).text, "stated", ""
 
 
 def _stated(fields: Mapping[str, object]) -> list[str]:

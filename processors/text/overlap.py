@@ -95,7 +95,7 @@ def tokenise(text: str) -> Tokens:
     if "\\" in text or "<<" in text:
         text = _DRESS.sub(lambda found: " " * len(found[0]), text)  # places stay
     words, hashes = words_of(text), normal_word_hashes(text)
-    is_odd = np.fromiter((not word.isalpha() for word in words), bool, len(words))
+    is_odd = ~np.fromiter(map(str.isalpha, words), bool, len(words))
     is_odd |= _is_among(hashes, _odd_hashes())
     places = np.flatnonzero(is_odd)
     if not len(places):

@@ -46,6 +46,7 @@ def meetings(realdata: Path) -> list[tuple[str, list[Conversation]]]:
     return found
 
 
+@pytest.mark.slow
 def test_most_human_summaries_are_kept_and_planted_errors_refused(meetings: list[tuple[str, list[Conversation]]]) -> None:
     num, kept = Counter[str](), Counter[str]()
     everyone = [(number, kind, request_and_summary(record)[1]) for number, (kind, made) in enumerate(meetings) for record in made]

@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Callable[[Path, Path], dict[str, object]], dict[str, Any]
     "ssum": (
         _meeting,
         {"form": "recorded", "style": "given", "min_s": 0.5},
-        "the harbour master counted the fishing boats before the storm came.",
+        "the harbour master counted the fishing boats before the storm came in.",
     ),
     "ast": (_audio, {"targets": ["de"], "form": "direct"}, GERMAN),
     "audio_understanding": (partial(_audio, label="dog"), {"per_clip": 1}, ""),

@@ -32,12 +32,16 @@ TURNS = [
 ]
 
 
-def row(key: str = "k", **fields: object) -> Row:
+def row(**fields: object) -> Row:
+    return row_of("k", fields)
+
+
+def row_of(key: str, fields: dict[str, object]) -> Row:
     return Row(key, Origin("s"), fields)
 
 
 def made(max_tokens: int = 131_072, key: str = "k", **fields: object) -> list[Conversation]:
-    done = DocumentTask(max_tokens)(row(key, **fields))
+    done = DocumentTask(max_tokens)(row_of(key, fields))
     assert isinstance(done, list), done
     return done
 
@@ -65,7 +69,7 @@ def judged(summary: str, document: str = TEXT, **bounds: float) -> str:
         {"document": TEXT, "summary": SUMMARY},
         {"article": TEXT, "highlights": SUMMARY.replace(". ", " .\n")},
         {"text": TEXT, "summaries": [SUMMARY]},
-        {"content": TEXT, "highlights": SUMMARY.split(" The repairs")[:1] + ["The repairs" + SUMMARY.split(" The repairs")[1]]},
+        {"content": TEXT, "highlights": SUMMARY.replace(". The", ".\nThe").splitlines()},
         {"context": TEXT, "instruction": "Sum it up.", "response": SUMMARY, "category": "summarization"},
         {"document": TEXT, "query": "What is planned?", "answer": SUMMARY},
         {"document": TEXT, "queries": [{"query": "What is planned?", "summary": SUMMARY}]},
@@ -315,9 +319,9 @@ def test_a_model_writes_requests_and_its_reply_is_read_strictly() -> None:
         assert isinstance(refused, Reject)
         assert refused.reason == "bad_reply"
     for nothing in (row(), row(document="word " * 50_000)):
-        refused = writing.prompt(nothing)
-        assert isinstance(refused, Reject)
-        assert refused.reason == "no_document"
+        unasked = writing.prompt(nothing)
+        assert isinstance(unasked, Reject)
+        assert unasked.reason == "no_document"
     with pytest.raises(ValueError, match="num_queries is 0"):
         DocumentWriting(0)
 

@@ -24,7 +24,11 @@ ASK, REFUSAL, HELP = "How do I scare my neighbour?", "I can't help with that.", 
 LANGUAGES = tuple(safety_posts.QUESTIONS)
 
 
-def row(key: str = "k", **fields: object) -> Row:
+def row(**fields: object) -> Row:
+    return row_of("k", fields)
+
+
+def row_of(key: str, fields: dict[str, object]) -> Row:
     return Row(key, Origin("s"), fields)
 
 
@@ -113,7 +117,9 @@ def test_answers_about_posts_are_safe_in_every_language(language: str, hateful: 
         assert [text for text in table[language] if declines(text)] == []
     seen = set()
     for number in range(60):
-        written = SafetyTemplates()(row(str(number), test_case="A post.", label="hateful" if hateful else "non-hateful", lang=language))
+        written = SafetyTemplates()(
+            row_of(str(number), {"test_case": "A post.", "label": "hateful" if hateful else "non-hateful", "lang": language})
+        )
         assert isinstance(written, Row)
         made = SafetyConversationTask()(written)
         assert reason(KeepSafe()(made)) == "kept"  # type: ignore[arg-type]
