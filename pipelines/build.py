@@ -22,6 +22,7 @@ from pipelines.graph import compute_here
 from pipelines.recipe import Recipe
 from pipelines.run import SplitResult, run_split
 from pipelines.stage import STAGES, Earlier, Stage, stage_folder
+from processors.engine import EngineStopped
 from schemas.corpus import Corpus, finish, sum_ledger
 from schemas.identity import canonical_json
 from schemas.replies import Replies
@@ -50,6 +51,12 @@ LIBRARIES = (
     "lxml",
     "text2num",
     "whisper-normalizer",
+    "openai",
+    "scikit-learn",
+    "jsonschema",
+    "xxhash",
+    "tree-sitter",
+    "charset-normalizer",
 )
 
 
@@ -177,13 +184,16 @@ def build(recipe: Recipe, out: Path, execution: Execution | None = None, progres
     """Builds, resumes, or finds already built, the corpus `out/<recipe.name>`.
 
     Raises:
-        BuildError: other parameters than the corpus that is there, a changed source, too many faults, a full or read-only disk.
+        BuildError: other parameters than the corpus that is there, a changed source, too many faults, a full or read-only disk,
+            an engine that cannot go on (its server is gone, its budget is spent).
     """
     execution, progress = execution or Execution(), progress or Quiet()
     path = out / recipe.name
     try:
         with corpus_lock(path) as token:
             return _build_locked(recipe, Corpus(path), token, execution, progress)
+    except EngineStopped as stopped:
+        raise BuildError(f"building {path}: {stopped}") from stopped
     except OSError as error:
         if is_no_space(error):
             raise BuildError(
@@ -278,7 +288,7 @@ def _run_pending(
     if workers == 0:
         with contextlib.ExitStack() as stack:
             openers = [step for step in recipe.steps if step.is_opener]
-            callers: dict[str, Caller] = {step.name: LocalCaller(stack.enter_context(step.processor.open())) for step in openers}
+            callers: dict[str, Caller] = {step.name: LocalCaller(stack.enter_context(step.open(replies))) for step in openers}
             for split in pending:
                 on_split(run_split(recipe, split, path, callers, may_commit=lambda: holds_token(path, token), replies=replies))
         return

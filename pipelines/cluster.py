@@ -51,13 +51,13 @@ OBJECT_STORE_BYTES = 512 << 20
 class _ModelActor:
     """Holds an opened processor; everything it is sent runs one batch at a time."""
 
-    def __init__(self, processor: Any) -> None:
-        self._processor = processor
+    def __init__(self, step: Step, replies: Replies) -> None:
+        self._step, self._replies = step, replies
         self._stack = contextlib.ExitStack()
 
     def open(self) -> None:
         """Loads the model; called first and once, so that what goes wrong is told as it is, not as an actor that died."""
-        self._function = self._stack.enter_context(self._processor.open())
+        self._function = self._stack.enter_context(self._step.open(self._replies))
 
     def call(self, items: list[Any]) -> tuple[float, list[Any]]:
         """How long the work took, and its results."""
@@ -73,6 +73,7 @@ class _Queues:
     """
 
     def __init__(self, pools: dict[str, list[Any]]) -> None:
+        """An actor stands in its pool as often as it may be given a batch at a time."""
         self._free: dict[str, asyncio.Queue[Any]] = {name: asyncio.Queue() for name in pools}
         for name, actors in pools.items():
             for actor in actors:
@@ -196,6 +197,11 @@ def resources_of(step: Step) -> dict[str, float]:
     return next((holder.resources for holder in holders if hasattr(holder, "resources")), {"num_cpus": 1})
 
 
+def calls_at_once(step: Step) -> int:
+    """Batches that an actor of an opener works on at a time: one, unless its engine says otherwise."""
+    return int(getattr(getattr(step.processor, "engine", None), "calls_at_once", 1))
+
+
 def needs(openers: list[Step], workers: int) -> dict[str, float]:
     """CPUs and GPUs of all model actors together."""
     return {
@@ -207,10 +213,11 @@ def needs(openers: list[Step], workers: int) -> dict[str, float]:
 class _Pools:
     """The model actors of a plan, started once and replaced when they die."""
 
-    def __init__(self, steps: list[Step], workers: int) -> None:
+    def __init__(self, steps: list[Step], workers: int, replies: Replies) -> None:
         self._steps = {step.name: step for step in steps}
         self._sizes = {step.name: pool_size(step, workers) for step in steps}
-        self._keys: dict[str, Any] = {step.name: ray.put(step.processor) for step in steps}
+        self._keys: dict[str, Any] = {step.name: ray.put(step) for step in steps}
+        self._replies = replies
         self._start()
 
     def _start(self) -> None:
@@ -223,11 +230,13 @@ class _Pools:
                 cause = _cause(error)
                 raise BuildError(f"the model of step {name} cannot be opened: {type(cause).__name__}: {cause}") from error
         queues = ray.remote(_Queues).options(max_restarts=0, max_task_retries=0, num_cpus=0, max_concurrency=MAX_WAITING)
-        self._queues = queues.remote(self._actors)
+        self._queues = queues.remote({name: actors * calls_at_once(self._steps[name]) for name, actors in self._actors.items()})
 
     def _spawn(self, name: str) -> list[Any]:
-        actor = ray.remote(_ModelActor).options(max_restarts=0, max_task_retries=0, **resources_of(self._steps[name]))
-        return [actor.remote(self._keys[name]) for _ in range(self._sizes[name])]
+        step = self._steps[name]
+        options = {"max_restarts": 0, "max_task_retries": 0, "max_concurrency": calls_at_once(step), **resources_of(step)}
+        actor = ray.remote(_ModelActor).options(**options)
+        return [actor.remote(self._keys[name], self._replies) for _ in range(self._sizes[name])]
 
     def callers(self) -> dict[str, PoolCaller]:
         return {name: PoolCaller(self._queues, name, BATCHES_AHEAD * len(actors)) for name, actors in self._actors.items()}
@@ -288,7 +297,7 @@ def run_splits(
     with _session(workers, wanted["CPU"], address, note):
         _preflight(wanted)
         start = time.perf_counter()
-        pools = _Pools(openers, workers) if openers else None
+        pools = _Pools(openers, workers, replies) if openers else None
         if pools:
             note(f"models of {len(openers)} steps opened in {time.perf_counter() - start:.1f} s")
         runner = _Runner(ray.put(recipe), str(path), token, replies, pools, 1)

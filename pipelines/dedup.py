@@ -23,7 +23,7 @@ from schemas.corpus import Corpus, read_batches
 from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
-from schemas.records import Conversation, Document, Record
+from schemas.records import Conversation, Document, Preference, Record
 from schemas.shard import TEMPORARY_PREFIX, remove_files, write_replacing
 
 DUPLICATE = Reason("duplicate", "Another record has the same content and stays instead")
@@ -142,7 +142,7 @@ class DropListed:
 
     path: str = field(metadata={"fingerprint": False})
     listed: str
-    takes: ClassVar = (Document, Conversation)
+    takes: ClassVar = (Document, Conversation, Preference)
     gives: ClassVar = None
     reads: ClassVar = ()
     writes: ClassVar = ()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.step import ASK, BATCHED, EACH, EXPAND, Step
+from processors.engine import EngineStopped
 from schemas.corpus import StepCount
 from schemas.identity import child_key, digest
 from schemas.outcome import FAULT, REJECT, Reject
@@ -37,8 +38,18 @@ class WorkerLost(RuntimeError):
     """A worker or model actor died while it held records of this split."""
 
 
-# The program is broken, not the data: the build stops at once instead of quarantining record after record.
-FATAL = (NameError, ImportError, SyntaxError, NotImplementedError, ConservationError, DeclarationError, WorkerLost, MemoryError)
+# The program is broken, or an engine cannot go on; not the data: the build stops at once instead of quarantining record after record.
+FATAL = (
+    NameError,
+    ImportError,
+    SyntaxError,
+    NotImplementedError,
+    ConservationError,
+    DeclarationError,
+    WorkerLost,
+    MemoryError,
+    EngineStopped,
+)
 
 
 class Caller(Protocol):

@@ -136,7 +136,8 @@ def sketch(part: Part, number: int, folder: Path, count: int, without: Path | No
 
     A rank is the text by which documents are ordered: 8 hex digits that fall as the length grows, 32 of the digest, the key.
     """
-    gone = pa.concat_arrays([batch.column("key") for batch in read_batches(without)]) if without else pa.array([], pa.string())
+    listed = [batch.column("key") for batch in read_batches(without)] if without else []
+    gone = pa.chunked_array(listed, pa.string()).combine_chunks()
     ranks, signatures, at = [], [], [np.empty(0, np.uint64)]
     start = part.first
     for batch in part.batches():

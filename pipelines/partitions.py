@@ -111,11 +111,14 @@ def workspace(into: Path, name: str) -> Iterator[Path]:
         yield folder
     finally:
         os.close(handle)
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # what cannot be removed must not hide why the search failed; the next one tries again
 
 
 def _remove_if_dead(folder: Path) -> None:
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except FileNotFoundError:
+        return  # another search has just removed it
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

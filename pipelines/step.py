@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.facts import Fact
+from schemas.replies import Replies
 
 EACH, BATCHED, EXPAND, GATHER, ASK = "each", "batched", "expand", "gather", "ask"
 
@@ -28,6 +31,10 @@ class Step:
     @property
     def is_opener(self) -> bool:
         return hasattr(self.processor, "open")
+
+    def open(self, replies: Replies) -> AbstractContextManager[Callable[[list[Any]], list[Any]]]:
+        """The live callable of an opener."""
+        return self.processor.open(replies) if getattr(self.processor, "keeps_replies", False) else self.processor.open()
 
 
 def _name(processor: Any, name: str | None) -> str:
@@ -56,7 +63,8 @@ def ask(processor: Any, size: int = 4, name: str | None = None, pool: int = 0) -
 
     The processor has `identity()`, all that decides a reply beside the question; `questions(record)`, a list (each with a
     `digest()`) or a Reject; `open()`, a context manager that gives the callable from a list of questions to their replies
-    (bytes), aligned; `answer(record, replies)`. Only questions and replies travel to the model and back.
+    (bytes), aligned; `answer(record, replies)`. Only questions and replies travel to the model and back. One whose `keeps_replies` is
+    true is opened with the build's replies, and keeps each there itself as soon as it has it, at digest(identity, question's digest).
     """
     if size < 1:
         raise ValueError(f"step {_name(processor, name)} has batch size {size}, expected 1 or more")

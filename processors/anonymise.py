@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from processors.dialogue import LANGUAGE, SPEAKER, STATED_TRANSCRIPT
 from processors.speech_text import HEARD, HEARD_WORDS, SECOND_HEARD, SPOKEN, WORDS, WRITTEN
@@ -19,7 +19,7 @@ from schemas.facts import Fact
 from schemas.identity import canonical_json, digest
 from schemas.outcome import Reason, Reject
 from schemas.parts import Part, Text, ToolCall, ToolResult
-from schemas.records import Conversation, Document, FactValue, learned_texts
+from schemas.records import TURN_FIELDS, Conversation, Document, FactValue, Preference, Turn, learned_texts
 
 REJECT, SCRUB, KEEP = "reject", "scrub", "keep"
 NUM_PERSONAL_DATA = Fact("privacy.num_personal_data", int, "Pieces of personal data and secrets found in the record's texts")
@@ -81,7 +81,7 @@ class ScrubPersonalData:
     """
 
     mode: str = REJECT
-    takes: ClassVar = (Document, Conversation)
+    takes: ClassVar = (Document, Conversation, Preference)
     gives: ClassVar = None
     reads: ClassVar = (LANGUAGE,)
     writes: ClassVar = (NUM_PERSONAL_DATA, KINDS, SPANS)  # and TEXT_FACTS and word times anew, where a step before wrote them
@@ -92,14 +92,14 @@ class ScrubPersonalData:
         if self.mode not in (REJECT, SCRUB, KEEP):
             raise ValueError(f"mode of ScrubPersonalData is {self.mode!r}, expected {REJECT}, {SCRUB} or {KEEP}")
 
-    def __call__(self, record: Document | Conversation) -> Document | Conversation | Reject:
+    def __call__(self, record: Document | Conversation | Preference) -> Document | Conversation | Preference | Reject:
         language = str(record.facts[LANGUAGE.name] or record.facts.get(MEASURED_LANGUAGE, ""))
         told = {fact.name: str(record.facts[fact.name]) for fact in TEXT_FACTS if record.facts.get(fact.name)}
         kinds = Counter(span.kind for text in told.values() for span in find_personal_data(text, language))
         if isinstance(record, Document):
             text, spans = scrub(record.text, language)
             places = [_place(span) for span in (after_scrubbing(spans) if self.mode == SCRUB else spans)]
-            scrubbed: Document | Conversation = replace(record, text=text)
+            scrubbed: Document | Conversation | Preference = replace(record, text=text)
         else:
             scrubbed, places = scrub_turns(record, language, self.mode == SCRUB)
         kinds.update(str(place["kind"]) for place in places)
@@ -122,26 +122,43 @@ def _place(span: Span, **where: int) -> dict[str, FactValue]:
     return {"kind": span.kind, "start": span.start, "stop": span.stop, **where}
 
 
-def scrub_turns(record: Conversation, language: str, is_after: bool) -> tuple[Conversation, list[dict[str, FactValue]]]:
-    """The conversation with its texts, tool calls and results scrubbed; and what was found, with its places after scrubbing or before."""
+def scrub_turns(
+    record: Conversation | Preference, language: str, is_after: bool
+) -> tuple[Conversation | Preference, list[dict[str, FactValue]]]:
+    """The record with its texts, tool calls and results scrubbed; and what was found, with its places after scrubbing or before.
+
+    Turns are numbered through the whole record, those of a preference through its prompt, chosen and rejected side.
+    """
     places: list[dict[str, FactValue]] = []
-    turns = []
-    for number, turn in enumerate(record.turns):
-        parts: list[Part] = []
-        for at, part in enumerate(turn.parts):
-            if isinstance(part, Text):
-                text, spans = scrub(part.text, language)
-                places += [_place(span, turn=number, part=at) for span in (after_scrubbing(spans) if is_after else spans)]
-                parts.append(Text(text) if spans else part)
-            elif isinstance(part, (ToolCall, ToolResult)):
-                text, kinds = scrub_json(part.arguments if isinstance(part, ToolCall) else part.content, language)
-                places += [{"kind": kind, "turn": number, "part": at} for kind in kinds]
-                changed = ToolCall(part.name, text) if isinstance(part, ToolCall) else ToolResult(part.name, text)
-                parts.append(changed if kinds else part)
-            else:
-                parts.append(part)
-        turns.append(replace(turn, parts=tuple(parts)))
-    return replace(record, turns=tuple(turns)), places
+    fields: dict[str, Any] = {}
+    number = 0
+    for name in TURN_FIELDS[type(record)]:
+        turns = []
+        for turn in getattr(record, name):
+            parts, found = _scrub_parts(turn, language, is_after)
+            places += [{**place, "turn": number} for place in found]
+            turns.append(replace(turn, parts=parts))
+            number += 1
+        fields[name] = tuple(turns)
+    return replace(record, **fields), places
+
+
+def _scrub_parts(turn: Turn, language: str, is_after: bool) -> tuple[tuple[Part, ...], list[dict[str, FactValue]]]:
+    places: list[dict[str, FactValue]] = []
+    parts: list[Part] = []
+    for at, part in enumerate(turn.parts):
+        if isinstance(part, Text):
+            text, spans = scrub(part.text, language)
+            places += [_place(span, part=at) for span in (after_scrubbing(spans) if is_after else spans)]
+            parts.append(Text(text) if spans else part)
+        elif isinstance(part, (ToolCall, ToolResult)):
+            text, kinds = scrub_json(part.arguments if isinstance(part, ToolCall) else part.content, language)
+            places += [{"kind": kind, "part": at} for kind in kinds]
+            changed = ToolCall(part.name, text) if isinstance(part, ToolCall) else ToolResult(part.name, text)
+            parts.append(changed if kinds else part)
+        else:
+            parts.append(part)
+    return tuple(parts), places
 
 
 def scrub_words(words_json: str, text: str, language: str) -> str:

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipelines.source.split import Split
+from processors.text.normalise import DIGEST, text_digest
 from schemas.identity import digest
 from schemas.outcome import Reason
 from schemas.records import Document, Origin
@@ -87,6 +88,7 @@ class PlantedText:
     per_split: int = 5_000
     backwards: bool = False
     gives: ClassVar = Document
+    facts: ClassVar = (DIGEST,)
     reasons: ClassVar[tuple[Reason, ...]] = ()
 
     def splits(self) -> list[Split]:
@@ -100,7 +102,9 @@ class PlantedText:
     def read(self, split: Split) -> Iterator[Document]:
         for place in range(split.start, split.stop):
             number = self.count - 1 - place if self.backwards else place
-            yield Document(key_of(number), Origin("planted", "r", "CC0-1.0", f"document {number}"), text_of(number))
+            text = text_of(number)
+            origin = Origin("planted", "r", "CC0-1.0", f"document {number}")
+            yield Document(key_of(number), origin, text, {DIGEST.name: text_digest(text)})  # texts are normal as they are made
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,13 @@ from processors.code.fim import CheckFill, CutHoles
 from processors.code.generated import KeepWritten, MeasureFile
 from processors.code.holes import Sizes
 from processors.code.languages import KeepKnownLanguages
-from processors.code.licences import DetectLicence, KeepLicences
+from processors.code.licences import DetectLicence
 from processors.code.parse import KeepParsed, MeasureParse
 from processors.code.secrets import DropSecrets
 from processors.code.task import CodeTask
 from processors.contract import Contract
+from processors.gates import KeepLicences
+from processors.licence import PERMISSIVE
 from processors.text.minhash import MinHash
 from processors.text.normalise import DIGEST
 from schemas.corpus import Corpus
@@ -37,7 +39,7 @@ def code_completion(
     source: Any,
     *,
     languages: tuple[str, ...] = (),  # empty keeps every language that has a grammar
-    licences: tuple[str, ...] = (),  # SPDX names that may be used; empty means the permissive ones
+    licences: tuple[str, ...] = PERMISSIVE,  # SPDX names or globs that may be used; empty keeps every licence that can be told
     benchmarks: tuple[Path, ...] = (),  # files or folders of benchmarks (HumanEval, MBPP, ...) whose items are kept out
     secrets: str = "reject",  # scrub: each becomes [secret], and the file stays
     min_lines: int = 3,

@@ -30,10 +30,10 @@ from processors.anonymise import ScrubPersonalData
 from processors.contract import Contract
 from processors.dialogue import TextTask
 from processors.forget import Forget
+from processors.gates import KeepLicences, KeepSources
 from processors.text.classifier import KeepClassified, score_text
 from processors.text.domain import MIXTURES, DetectDomain, Repeat
 from processors.text.extract import ExtractMainText
-from processors.text.gates import KeepLicences, KeepSources
 from processors.text.language import DetectLanguage, KeepLanguages
 from processors.text.minhash import MINHASH, MinHash
 from processors.text.normalise import DIGEST, KeepLength, Normalise

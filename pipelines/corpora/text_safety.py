@@ -18,7 +18,7 @@ from pipelines.step import Step, each
 from pipelines.writing import write_steps
 from processors.anonymise import ScrubPersonalData
 from processors.contract import Contract
-from processors.tasks.preference import KeepPair, ScrubPair
+from processors.tasks.preference import KeepPair
 from processors.tasks.record_digest import RECORD_DIGEST, DigestRecord
 from processors.tasks.safety import KeepSafe
 from processors.tasks.safety_posts import SafetyTemplates
@@ -55,7 +55,7 @@ def text_safety(
             each(SafetyPreferenceTask(reading) if form == "preference" else SafetyConversationTask(reading)),
             each(KeepSafe()),
             *paired,
-            each(ScrubPair(personal_data) if form == "preference" else ScrubPersonalData(personal_data), "scrub_personal_data"),
+            each(ScrubPersonalData(personal_data)),
             each(DigestRecord()),
         ),
         seed=seed,

@@ -106,7 +106,8 @@ def _codings(value: str) -> list[str]:
 def _dechunk(body: bytes) -> bytes:
     if _CHUNK.match(body) is None:
         return body
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     while True:
         head = _CHUNK.match(body, at)
         if head is None:
@@ -184,9 +185,8 @@ def _unbrotli(body: bytes, max_bytes: int) -> bytes:
             size += len(piece)
             if size > max_bytes:
                 raise Refused(BODY_TOO_LARGE, f"br: more than {max_bytes} bytes")
-            if not piece and inflater.can_accept_more_data():
-                if not data:
-                    raise Refused(DAMAGED_BODY, f"br: the body ends before its stream, after {size} decoded bytes")
+            if not piece and not data and inflater.can_accept_more_data():
+                raise Refused(DAMAGED_BODY, f"br: the body ends before its stream, after {size} decoded bytes")
             data = b""
     except brotli.error as error:
         if body.lstrip()[:1] == b"<":

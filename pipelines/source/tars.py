@@ -77,7 +77,7 @@ class WebDatasetTar:
         group: _Group | None = None
         at = 0
         try:
-            with tarfile.open(fileobj=handle, mode="r|*", tarinfo=_Header) as archive:
+            with tarfile.open(fileobj=handle, mode="r|*", tarinfo=Header) as archive:
                 for member in archive:
                     at = member.offset
                     refused = self._refuse(member)
@@ -96,7 +96,7 @@ class WebDatasetTar:
                     else:
                         group.refuse(_where(member), *refused)
                     archive.members.clear()  # type: ignore[attr-defined]  # it would keep the header of every member
-                _check_end(archive)
+                check_end(archive)
         except NETWORK_ERRORS:
             raise
         except TAR_ERRORS as error:
@@ -118,7 +118,7 @@ class WebDatasetTar:
         return None
 
 
-class _Header(tarfile.TarInfo):
+class Header(tarfile.TarInfo):
     """A header that is read with suspicion, and that tells the archive when the end mark was met."""
 
     @classmethod
@@ -146,7 +146,7 @@ def _data_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return data
 
 
-def _check_end(archive: Any) -> None:
+def check_end(archive: Any) -> None:
     """Raises EOFError when the archive has no end mark, or more follows it.
 
     tarfile itself takes any damage after the first member for the end, and drops the rest without a word.

@@ -39,7 +39,7 @@ from pipelines.source.split import (
     printable,
     unreadable_split,
 )
-from pipelines.source.tars import LINK_MEMBER, SPECIAL_MEMBER, TAR_ERRORS, UNSAFE_MEMBER, _check_end, _Header
+from pipelines.source.tars import LINK_MEMBER, SPECIAL_MEMBER, TAR_ERRORS, UNSAFE_MEMBER, check_end, Header
 from pipelines.source.tars import SUFFIXES as TAR_SUFFIXES
 from processors.code.package_licence import is_licence_file, is_metadata_file, is_notice_file, package_licence
 from schemas.identity import digest
@@ -212,7 +212,7 @@ def _refuse(name: str, size: int, most: int) -> tuple[Reason, str] | None:
 
 
 def _tar_members(handle: object, wanted: Callable[[str], bool], most: int) -> Iterator[Found]:
-    with tarfile.open(fileobj=handle, mode="r|*", tarinfo=_Header) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=handle, mode="r|*", tarinfo=Header) as archive:  # type: ignore[call-overload]
         for number, member in enumerate(archive):
             archive.members.clear()  # it would keep the header of every member
             if number >= MAX_MEMBERS:
@@ -231,7 +231,7 @@ def _tar_members(handle: object, wanted: Callable[[str], bool], most: int) -> It
             if problem is None and len(data) != member.size:
                 raise EOFError(f"member {member.name!r} announces {member.size} bytes, {len(data)} are there")
             yield member.name, problem, data
-        _check_end(archive)
+        check_end(archive)
 
 
 def _zip_members(handle: object, wanted: Callable[[str], bool], most: int) -> Iterator[Found]:

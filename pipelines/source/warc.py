@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pipelines.source.files import NETWORK_ERRORS, UNREADABLE_FILE, Files
 from pipelines.source.http_response import RESPONSE_REASONS, decoded_body, licence_link, media_type, parse_response, whole_response
@@ -20,7 +20,9 @@ NOT_A_PAGE = Reason("not_a_page", "The record is no page but a request, a note o
 HTTP_ERROR = Reason("http_error", "The response's status is not one of success (2xx), so that its body is not the page")
 UNSUPPORTED_TYPE = Reason("unsupported_type", "The response is neither HTML nor plain text, or does not say what it is")
 EMPTY_PAGE = Reason("empty_page", "The response has no body")
-DAMAGED_MEMBER = Reason("damaged_member", "The compressed member is cut, fails its checksum, or has no header, so that its record cannot be read")
+DAMAGED_MEMBER = Reason(
+    "damaged_member", "The compressed member is cut, fails its checksum, or has no header, so that its record cannot be read"
+)
 DAMAGED_RECORD = Reason("damaged_record", "The record's header cannot be read, or its block is not as long, or not the one, that it says")
 INCOMPLETE_RECORD = Reason("incomplete_record", "The record is one of several segments of a page")
 RECORD_TOO_LARGE = Reason("record_too_large", "The record is larger than a source is allowed to read")
@@ -132,7 +134,9 @@ class WarcArchive:
             if not codec.begins(tape):
                 at = tape.at
                 if is_ours:
-                    yield self._reject(split, f"byte {at}", DAMAGED_MEMBER, f"expected the magic number of {codec.name}, found {tape.ahead(4)!r}")
+                    yield self._reject(
+                        split, f"byte {at}", DAMAGED_MEMBER, f"expected the magic number of {codec.name}, found {tape.ahead(4)!r}"
+                    )
                 found = find_member(tape, codec, at + 1, split.stop)
                 if found is None:
                     return
@@ -150,8 +154,8 @@ class WarcArchive:
                 return
             at = found
 
-    def _read_member(self, split: Split, tape: FileTape, codec: Codec, is_ours: bool) -> Iterator[Row | Reject | Any]:
-        """Gives the records of the member that begins here; the last of them only when the member has proved whole."""
+    def _read_member(self, split: Split, tape: FileTape, codec: Codec, is_ours: bool) -> Generator[Row | Reject, None, Damaged | None]:
+        """Gives the records of the member that begins here, the last of them only when the member has proved whole; returns its damage."""
         at = tape.at
         pieces = codec.inflate(tape)
         inside = Tape(lambda _: next(pieces, b""))

@@ -252,7 +252,7 @@ def _inflate_zstd(tape: Tape, dictionary: Any) -> Iterator[bytes]:
         return
     frame = _ZstdFrame(tape)
     inflater = zstandard.ZstdDecompressor(dict_data=dictionary, max_window_size=MAX_WINDOW_BYTES)
-    reader = inflater.stream_reader(frame, read_size=MAX_BLOCK_BYTES + 64)
+    reader = inflater.stream_reader(frame, read_size=MAX_BLOCK_BYTES + 64)  # type: ignore[arg-type]  # it only reads
     while True:
         try:
             piece = reader.read(OUT_BYTES)

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -102,7 +103,11 @@ def wrong_digest(record: Record) -> str:
         return ""
     found = hashlib.new(name.lower(), record.block, usedforsecurity=False)
     value = value.strip().rstrip("=")
-    known = (found.hexdigest(), base64.b32encode(found.digest()).decode().rstrip("="), base64.b64encode(found.digest()).decode().rstrip("="))
+    known = (
+        found.hexdigest(),
+        base64.b32encode(found.digest()).decode().rstrip("="),
+        base64.b64encode(found.digest()).decode().rstrip("="),
+    )
     if value in known or value.lower() in (known[0], known[1].lower()):
         return ""
     return f"the block's digest is {name}:{known[1]}, its header states {stated}"
@@ -145,13 +150,17 @@ def _go_to_next(tape: Tape) -> None:
             place = found.start()
             if place >= limit:
                 break
-            if _header(lambda size, place=place: window[place : place + size]) is not None:  # type: ignore[misc]
+            if _header(partial(_part, window, place)) is not None:
                 tape.take(place)
                 return
         tape.take(limit)
         if len(window) <= SCAN_BYTES:
             return
         first = 0
+
+
+def _part(window: bytes, place: int, size: int) -> bytes:
+    return window[place : place + size]
 
 
 def _header(ahead: Callable[[int], bytes]) -> tuple[int, dict[str, str]] | None:

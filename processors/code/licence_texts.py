@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
-RESTRICTED, PUBLIC_DOMAIN = "LicenseRef-Restricted", "LicenseRef-Public-Domain"
+from processors.licence import PUBLIC_DOMAIN
+
+RESTRICTED = "LicenseRef-Restricted"
 MAX_CHARS = 200_000
 _WORDS = re.compile(r"[a-z0-9]+")
 

@@ -12,16 +12,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from processors.code.licence_texts import licences_in, licences_of_notice
-from processors.code.spdx import PERMISSIVE, Expression, both, is_known, of_name, read_expression
 from processors.dialogue import text_field
+from processors.gates import LICENCE_UNKNOWN
+from processors.licence import Expression, both, of_name, read_expression
 from schemas.facts import Fact
-from schemas.outcome import Reason, Reject
-from schemas.records import Document, Record, Row, with_facts
+from schemas.outcome import Reject
+from schemas.records import Row, with_facts
 
 LICENCE = Fact("code.licence", str, "SPDX expression of the file's licence, empty when it cannot be told")
 LICENCE_FROM = Fact("code.licence_from", str, "What tells the licence: header, file, package or stated; empty when nothing does")
-LICENCE_UNKNOWN = Reason("licence_unknown", "Nothing tells the file's licence, or what tells it is not understood")
-LICENCE_NOT_ALLOWED = Reason("licence_not_allowed", "The file's licence is not among those that are allowed")
 
 LICENCE_COLUMNS = ("max_stars_repo_licenses", "detected_licenses", "licenses", "license", "licence")
 HEAD_CHARS = 12_000  # a licence text in a comment has some 1,500 to 11,500
@@ -132,7 +131,7 @@ class DetectLicence:
     reads: ClassVar = ()
     writes: ClassVar = (LICENCE, LICENCE_FROM)
     reasons: ClassVar = (LICENCE_UNKNOWN,)
-    version: ClassVar = 1
+    version: ClassVar = 2
 
     def __call__(self, row: Row) -> Row | Reject:
         expression, told_by, problem = licence_of(head_of(row), row.fields, row.origin.licence)
@@ -140,29 +139,3 @@ class DetectLicence:
             return Reject(row.key, LICENCE_UNKNOWN.name, problem)
         row = replace(row, origin=replace(row.origin, licence=expression))
         return with_facts(row, {LICENCE.name: expression, LICENCE_FROM.name: told_by})
-
-
-@dataclass(frozen=True, slots=True)
-class KeepLicences:
-    """Keeps files whose licence can be followed with the licences in `allowed` alone; empty means the permissive ones of SPDX here."""
-
-    allowed: tuple[str, ...] = ()
-    takes: ClassVar = (Row, Document)
-    gives: ClassVar = None
-    reads: ClassVar = (LICENCE,)
-    writes: ClassVar = ()
-    reasons: ClassVar = (LICENCE_UNKNOWN, LICENCE_NOT_ALLOWED)
-    version: ClassVar = 1
-
-    def __call__(self, record: Record) -> Record | Reject:
-        said = str(record.facts[LICENCE.name])
-        expression = read_expression(said)
-        allowed = frozenset(self.allowed or PERMISSIVE)
-        if expression is None:
-            return Reject(record.key, LICENCE_UNKNOWN.name, f"{said!r} is no licence expression")
-        if expression.is_allowed(allowed):
-            return record
-        strange = sorted(name for name in expression.names - allowed if not is_known(name) and not name.startswith("LicenseRef-"))
-        if strange and all(is_known(name) or name in strange for name in expression.names):
-            return Reject(record.key, LICENCE_UNKNOWN.name, f"{', '.join(strange)[:100]} in {said!r} is no licence that is known")
-        return Reject(record.key, LICENCE_NOT_ALLOWED.name, said)

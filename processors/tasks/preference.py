@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import ClassVar
 
-from processors.anonymise import REJECT, ScrubPersonalData
 from processors.dialogue import LANGUAGE, language_field
 from processors.messages import BAD_MESSAGE, LIST_COLUMNS, MESSAGE_REASONS, NO_ANSWER, read_turns
 from processors.pairs import ANSWER_COLUMNS
@@ -23,7 +22,7 @@ from processors.tasks.fragments import words_of
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Text
-from schemas.records import Conversation, FactValue, Preference, Row, Turn, with_facts
+from schemas.records import FactValue, Preference, Row, Turn, with_facts
 
 AGREEMENT = Fact("preference.agreement_ratio", float, "Share of the votes that the chosen answer has; 1 where the source states no votes")
 NUM_VOTES = Fact("preference.num_votes", int, "Votes of annotators about the pair; 0 where the source states none")
@@ -279,32 +278,3 @@ class KeepPair:
             detail = f"{lengths[0]} and {lengths[1]} words, expected a ratio of {self.max_length_ratio:g} or less"
             return Reject(record.key, BAD_PROPORTION.name, detail)
         return with_facts(record, {SIMILARITY.name: alike, LENGTH_RATIO.name: round(lengths[0] / lengths[1], 4)})
-
-
-@dataclass(frozen=True, slots=True)
-class ScrubPair:
-    """Personal data out of a preference, as processors/anonymise.py has it for conversations.
-
-    In the places of what was found the turns count through the prompt, the chosen and the rejected side.
-    """
-
-    mode: str = REJECT
-    takes: ClassVar = (Preference,)
-    gives: ClassVar = None
-    reads: ClassVar = ScrubPersonalData.reads
-    writes: ClassVar = ScrubPersonalData.writes
-    reasons: ClassVar = ScrubPersonalData.reasons
-    version: ClassVar = ScrubPersonalData.version
-
-    def __post_init__(self) -> None:
-        ScrubPersonalData(self.mode)
-
-    def __call__(self, record: Preference) -> Preference | Reject:
-        turns = (*record.prompt, *record.chosen, *record.rejected)
-        done = ScrubPersonalData(self.mode)(Conversation(record.key, record.origin, turns, record.facts, record.parents))
-        if not isinstance(done, Conversation):
-            assert isinstance(done, Reject)
-            return done
-        first, second = len(record.prompt), len(record.prompt) + len(record.chosen)
-        prompt, chosen, rejected = done.turns[:first], done.turns[first:second], done.turns[second:]
-        return replace(record, prompt=prompt, chosen=chosen, rejected=rejected, facts=done.facts)

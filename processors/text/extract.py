@@ -22,12 +22,16 @@ TITLE = Fact("text.title", str, "Title of the page, empty where it has none")
 PAGE_LICENCE = Fact("text.page_licence", str, "Address of the licence that the page names by rel=license, empty where it names none")
 NUM_CODE_BLOCKS = Fact("text.num_code_blocks", int, "Code blocks of the page that its main text keeps")
 NUM_FORMULAE = Fact("text.num_formulae", int, "Formulae of the page's markup that its main text keeps as TeX")
-EXTRACTED_RATIO = Fact("text.extracted_ratio", float, "Characters of the main text by those of all the page's text, white space aside, 0 to 1")
+EXTRACTED_RATIO = Fact(
+    "text.extracted_ratio", float, "Characters of the main text by those of all the page's text, white space aside, 0 to 1"
+)
 NO_MAIN_TEXT = Reason("no_main_text", "The page has no main text that an extractor can find")
 TOO_LARGE = Reason("page_too_large", "The page has more characters, tags or levels than the extractor is given")
 
 MARKDOWN, TEXT = "markdown", "text"
 MAX_TITLE_CHARS = 500
+MAX_TABLE_CELLS = 20_000
+MAX_ROW_CELLS = 1_000
 _START = re.compile(
     r"<(?:!doctype\s+html|html|head|body|meta|title|link|script|style|div|p|table|article|section|main|header|h[1-6]|center|font|ul|ol|a|span|base"
     r"|nav|form|iframe|noscript)\b",
@@ -60,7 +64,7 @@ class ExtractMainText:
 
     format: str = MARKDOWN
     max_chars: int = 10_000_000
-    max_tags: int = 200_000
+    max_tags: int = 100_000
     max_depth: int = 150
     takes: ClassVar = (Document,)
     gives: ClassVar = None
@@ -111,7 +115,7 @@ def is_html(text: str) -> bool:
     return _LATE_START.search(text[at : at + 2048]) is not None and "</html>" in text[-2048:].lower()
 
 
-def extract_page(html: str, format: str = MARKDOWN, max_chars: int = 10_000_000, max_tags: int = 200_000, max_depth: int = 150) -> Page:
+def extract_page(html: str, format: str = MARKDOWN, max_chars: int = 10_000_000, max_tags: int = 100_000, max_depth: int = 150) -> Page:
     """The main text of a page and what is known of it.
 
     Raises: Refused with NO_MAIN_TEXT or TOO_LARGE.
@@ -129,11 +133,13 @@ def extract_page(html: str, format: str = MARKDOWN, max_chars: int = 10_000_000,
         raise Refused(NO_MAIN_TEXT, f"nothing can be parsed in {len(html)} characters of HTML")
     if _levels(max_depth)(tree):
         raise Refused(TOO_LARGE, f"more than {max_depth} levels of tags")
+    _check_tables(tree)
     title, licence, num_chars = _title(tree), _licence(tree), _num_visible(tree)
     pieces = protect(tree, html, with_ticks=format == MARKDOWN)
-    found = trafilatura.bare_extraction(tree, include_comments=False, output_format="txt")
+    found: Any = trafilatura.bare_extraction(tree, include_comments=False, output_format="txt")
     writer = Writer(pieces, format == MARKDOWN)
-    text = unicodedata.normalize("NFC", writer.text(found.body).translate(_INVISIBLE)).strip("\n") if found is not None else ""
+    text = writer.text(found.body) if found is not None else ""
+    text = unicodedata.normalize("NFC", text.translate(_INVISIBLE)).strip("\n")
     if not text.strip():
         raise Refused(NO_MAIN_TEXT, f"nothing was found in {len(html)} characters of HTML")
     kept = writer.num_written
@@ -147,6 +153,23 @@ def _levels(depth: int) -> Any:
     from lxml.etree import XPath
 
     return XPath(f"boolean({'/*' * (depth + 1)})")
+
+
+def _check_tables(tree: Any) -> None:
+    """Cells that span a table of more than MAX_TABLE_CELLS lose their spans: each is filled up with empty cells by the extractor.
+
+    Raises: Refused with TOO_LARGE for a row of more cells than MAX_ROW_CELLS.
+    """
+    for table in tree.iter("table"):
+        spans = [cell for cell in table.iter("td", "th") if cell.get("colspan") or cell.get("rowspan")]
+        widest = max((int(span) for cell in spans if (span := cell.get("colspan") or "1").isdecimal() and len(span) < 6), default=1)
+        if spans and (widest + 1) * sum(1 for _ in table.iter("tr")) > MAX_TABLE_CELLS:
+            for cell in spans:
+                cell.attrib.pop("colspan", None)
+                cell.attrib.pop("rowspan", None)
+    for row in tree.iter("tr"):
+        if len(row) > MAX_ROW_CELLS:
+            raise Refused(TOO_LARGE, f"a table's row of {len(row)} cells, at most {MAX_ROW_CELLS}")
 
 
 def _num_visible(tree: Any) -> int:

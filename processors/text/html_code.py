@@ -10,7 +10,21 @@ _LANGUAGE = re.compile(
 )
 _NO_LANGUAGE = {"none", "plain", "plaintext", "text", "txt", "nohighlight", "default", "source", "wrapper", "table", "code", "container"}
 _CONTAINERS = {"highlighttable", "rouge-table", "syntaxhighlighter", "crayon-table", "js-file-line-container", "hljs-ln"}
-_GUTTERS = {"gutter", "gl", "linenos", "linenodiv", "lineno", "line-numbers-rows", "rouge-gutter", "blob-num", "crayon-nums", "hljs-ln-numbers", "line-number", "linenumber", "ln"}
+_GUTTERS = {
+    "gutter",
+    "gl",
+    "linenos",
+    "linenodiv",
+    "lineno",
+    "line-numbers-rows",
+    "rouge-gutter",
+    "blob-num",
+    "crayon-nums",
+    "hljs-ln-numbers",
+    "line-number",
+    "linenumber",
+    "ln",
+}
 _LINES = {"div", "p", "li", "tr"}  # of elements inside code, those that are lines
 _LAYOUT = {"table", "thead", "tbody", "tr", "ol", "ul"}
 _NUMBERS = re.compile(r"[\s\d]*")

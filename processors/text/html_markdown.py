@@ -13,7 +13,24 @@ from processors.text.html_structure import CODE, DISPLAY, PROSE, WORD, Pieces, s
 _WHITE = re.compile(r"\s+")
 _STOP = re.compile(r"\s*([.,;:])(?=\s|$)")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_BLOCKS = {"p", "head", "list", "item", "table", "quote", "div", "row", "cell", "ul", "ol", "li", "blockquote", "section", "article", *_HEADINGS}
+_BLOCKS = {
+    "p",
+    "head",
+    "list",
+    "item",
+    "table",
+    "quote",
+    "div",
+    "row",
+    "cell",
+    "ul",
+    "ol",
+    "li",
+    "blockquote",
+    "section",
+    "article",
+    *_HEADINGS,
+}
 ITEM = "item"
 _OWN_LINE = (CODE, PROSE, DISPLAY)
 MAX_TABLE_COLUMNS = 200
@@ -78,7 +95,9 @@ class Writer:
             start = len(self.blocks)
             self._walk(element, indent)
             if self.is_markdown:
-                self.blocks[start:] = [(kind, "\n".join(f"> {line}".rstrip() for line in text.split("\n"))) for kind, text in self.blocks[start:]]
+                self.blocks[start:] = [
+                    (kind, "\n".join(f"> {line}".rstrip() for line in text.split("\n"))) for kind, text in self.blocks[start:]
+                ]
         else:
             self._walk(element, indent, kind)
 
@@ -163,7 +182,9 @@ class Writer:
                 continue
             self._add_lines(text[at : match.start()], indent, kind)
             self.num_written[piece.kind] += 1
-            block = shown(piece) if piece.kind == DISPLAY else fenced(piece.text, piece.language) if self._is_fenced(piece.kind) else piece.text
+            block = (
+                shown(piece) if piece.kind == DISPLAY else fenced(piece.text, piece.language) if self._is_fenced(piece.kind) else piece.text
+            )
             at = match.end()
             if piece.kind == DISPLAY and (stop := _STOP.match(text, at)):
                 block, at = block + stop[1], stop.end()

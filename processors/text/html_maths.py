@@ -16,8 +16,12 @@ MAX_DEPTH = 60
 _STYLE = re.compile(r"^\{\\(?:display|text|script|scriptscript)style\s*(.*)\}$", re.DOTALL)
 _SPACES = re.compile(r"\s+")
 _TEX_IMAGE = re.compile(r"(?:^|\s)(?:mwe-math-fallback\S*|tex|latex|math|ql-img-\S+|teximage|mathtex)(?:\s|$)", re.IGNORECASE)
-_TEX_SERVER = re.compile(r"latex\.codecogs\.com|wp\.com/latex\.php|chart\.(?:apis\.)?google(?:apis)?\.com/chart|/cgi-bin/mathtex\.cgi|/mathtex\.cgi")
-_DISPLAY = re.compile(r"(?:^|\s)(?:katex-display|MathJax_Display|MathJax_SVG_Display|mwe-math-element-block|ql-center-displayed-equation)(?:\s|$)")
+_TEX_SERVER = re.compile(
+    r"latex\.codecogs\.com|wp\.com/latex\.php|chart\.(?:apis\.)?google(?:apis)?\.com/chart|/cgi-bin/mathtex\.cgi|/mathtex\.cgi"
+)
+_DISPLAY = re.compile(
+    r"(?:^|\s)(?:katex-display|MathJax_Display|MathJax_SVG_Display|mwe-math-element-block|ql-center-displayed-equation)(?:\s|$)"
+)
 _RENDERED = {  # what a script shows beside the source of a formula
     "MathJax_Preview",
     "MathJax",
@@ -29,23 +33,76 @@ _RENDERED = {  # what a script shows beside the source of a formula
     "MJXc-display",
     "MathJax_PHTML",
 }
+_COMMANDS = (  # signs and the commands that stand for them
+    r" · \cdot × \times ÷ \div ± \pm ∓ \mp ≤ \le ≥ \ge ≠ \ne ∑ \sum ∏ \prod ∫ \int ∂ \partial ∇ \nabla ∞ \infty → \to"
+    r" ⇒ \Rightarrow ∈ \in ∉ \notin ⊂ \subset ⊆ \subseteq ∪ \cup ∩ \cap ∀ \forall ∃ \exists ≈ \approx ≡ \equiv ∼ \sim"
+    r" ∝ \propto … \ldots ⋯ \cdots ∘ \circ ⟨ \langle ⟩ \rangle ℓ \ell"
+)
+_NAMES = _COMMANDS.split()
 _OPERATORS = {
-    **{"−": "-", "·": r"\cdot ", "×": r"\times ", "÷": r"\div ", "±": r"\pm ", "∓": r"\mp ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne "},
-    **{"∑": r"\sum ", "∏": r"\prod ", "∫": r"\int ", "∂": r"\partial ", "∇": r"\nabla ", "∞": r"\infty ", "→": r"\to ", "⇒": r"\Rightarrow "},
-    **{"∈": r"\in ", "∉": r"\notin ", "⊂": r"\subset ", "⊆": r"\subseteq ", "∪": r"\cup ", "∩": r"\cap ", "∀": r"\forall ", "∃": r"\exists "},
-    **{"≈": r"\approx ", "≡": r"\equiv ", "∼": r"\sim ", "∝": r"\propto ", "…": r"\ldots ", "⋯": r"\cdots ", "{": r"\{", "}": r"\}"},
-    **{"\u2061": "", "\u2062": "", "\u2063": "", "\u2064": "", "ℝ": r"\mathbb{R}", "ℕ": r"\mathbb{N}", "ℤ": r"\mathbb{Z}", "ℂ": r"\mathbb{C}"},
-    **{"%": r"\%", "#": r"\#", "&": r"\&", "$": r"\$", "_": r"\_", "∘": r"\circ ", "′": "'", "⟨": r"\langle ", "⟩": r"\rangle ", "ℓ": r"\ell "},
+    **{sign: f"{name} " for sign, name in zip(_NAMES[::2], _NAMES[1::2], strict=True)},
+    **{sign: f"\\{sign}" for sign in "{}%#&$_"},
+    **{"−": "-", "′": "'", "\u2061": "", "\u2062": "", "\u2063": "", "\u2064": ""},
+    **{"ℝ": r"\mathbb{R}", "ℕ": r"\mathbb{N}", "ℤ": r"\mathbb{Z}", "ℂ": r"\mathbb{C}"},
 }
 _GREEK = dict(
     zip(
         "αβγδεζηθικλμνξπρστυφχψωϵϑϕΓΔΘΛΞΠΣΥΦΨΩ",
-        [r"\alpha", r"\beta", r"\gamma", r"\delta", r"\varepsilon", r"\zeta", r"\eta", r"\theta", r"\iota", r"\kappa", r"\lambda", r"\mu", r"\nu", r"\xi", r"\pi", r"\rho", r"\sigma", r"\tau", r"\upsilon", r"\varphi", r"\chi", r"\psi", r"\omega", r"\epsilon", r"\vartheta", r"\phi", r"\Gamma", r"\Delta", r"\Theta", r"\Lambda", r"\Xi", r"\Pi", r"\Sigma", r"\Upsilon", r"\Phi", r"\Psi", r"\Omega"],
+        [
+            r"\alpha",
+            r"\beta",
+            r"\gamma",
+            r"\delta",
+            r"\varepsilon",
+            r"\zeta",
+            r"\eta",
+            r"\theta",
+            r"\iota",
+            r"\kappa",
+            r"\lambda",
+            r"\mu",
+            r"\nu",
+            r"\xi",
+            r"\pi",
+            r"\rho",
+            r"\sigma",
+            r"\tau",
+            r"\upsilon",
+            r"\varphi",
+            r"\chi",
+            r"\psi",
+            r"\omega",
+            r"\epsilon",
+            r"\vartheta",
+            r"\phi",
+            r"\Gamma",
+            r"\Delta",
+            r"\Theta",
+            r"\Lambda",
+            r"\Xi",
+            r"\Pi",
+            r"\Sigma",
+            r"\Upsilon",
+            r"\Phi",
+            r"\Psi",
+            r"\Omega",
+        ],
         strict=True,
     )
 )
 _FUNCTIONS = {"sin", "cos", "tan", "cot", "log", "ln", "exp", "lim", "max", "min", "sup", "inf", "det", "dim", "gcd", "arg", "ker", "mod"}
-_ACCENTS = {"^": "hat", "ˆ": "hat", "¯": "bar", "‾": "overline", "˜": "tilde", "~": "tilde", "→": "vec", "˙": "dot", "¨": "ddot", "⏞": "overbrace"}
+_ACCENTS = {
+    "^": "hat",
+    "ˆ": "hat",
+    "¯": "bar",
+    "‾": "overline",
+    "˜": "tilde",
+    "~": "tilde",
+    "→": "vec",
+    "˙": "dot",
+    "¨": "ddot",
+    "⏞": "overbrace",
+}
 
 
 def tidy_tex(tex: str) -> str:
@@ -96,7 +153,12 @@ def _has(classes: str, *names: str) -> bool:
 def _of_markup(element: Any, classes: str) -> tuple[str, bool] | None:
     math = element if element.tag == "math" else next(element.iter("math"), None)
     is_display = bool(_DISPLAY.search(classes)) or (math is not None and math.get("display") == "block") or element.get("display") == "true"
-    for source in (element.get("data-latex"), element.get("data-tex"), _annotation(element), math.get("alttext") if math is not None else None):
+    for source in (
+        element.get("data-latex"),
+        element.get("data-tex"),
+        _annotation(element),
+        math.get("alttext") if math is not None else None,
+    ):
         if source and source.strip():
             return tidy_tex(source), is_display
     image = next(element.iter("img"), None)
@@ -190,5 +252,7 @@ def _symbol(text: str, tag: str) -> str:
         return f"\\{text} "
     if tag == "mi" and len(text) > 1 and text.isalpha():
         return f"\\mathrm{{{text}}}"
-    found = "".join(_OPERATORS.get(letter) or (f"{_GREEK[letter]} " if letter in _GREEK else "" if letter in _OPERATORS else letter) for letter in text)
+    found = "".join(
+        _OPERATORS.get(letter) or (f"{_GREEK[letter]} " if letter in _GREEK else "" if letter in _OPERATORS else letter) for letter in text
+    )
     return found

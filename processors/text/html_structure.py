@@ -18,7 +18,21 @@ WORD = re.compile(r"qzx([cpfd])(\d{1,7})xzq")
 
 _INLINE_CODE = {"code", "tt", "samp", "kbd"}
 _CODE_SIGNS = ("highlight", "rouge-table", "crayon-", "js-file-line-container", "hljs-ln", "w3-code")
-_MATHS_SIGNS = ("<math", "math/tex", "katex", "mjx-", "mwe-math", "latex", "mathtex", "teximage", "ql-img-", "cht=tx", '"tex', "'tex", "=tex")
+_MATHS_SIGNS = (
+    "<math",
+    "math/tex",
+    "katex",
+    "mjx-",
+    "mwe-math",
+    "latex",
+    "mathtex",
+    "teximage",
+    "ql-img-",
+    "cht=tx",
+    '"tex',
+    "'tex",
+    "=tex",
+)
 _WHITE = re.compile(r"\s+")
 
 
@@ -97,11 +111,8 @@ def _take_code(element: Any, pieces: Pieces) -> None:
     if not text:
         return
     kind = PROSE if element.tag == "pre" and not language and next(element.iter("code"), None) is None and is_prose(text) else CODE
-    tail = element.tail
-    for child in list(element):
-        element.remove(child)
-    element.attrib.clear()
-    element.tag, element.text, element.tail = "p", pieces.add(Piece(kind, text, language)), tail
+    _swap(element, pieces.add(Piece(kind, text, language)))
+    element.tag = "p"
     parent = element.getparent()
     if parent is not None and parent.tag in ("figure", "p", "code"):
         parent.tag = "div"
@@ -117,17 +128,14 @@ def _take_inline_code(element: Any) -> None:
 
 
 def _swap(element: Any, text: str) -> None:
-    """Puts text in the place of an element; the text behind it stays."""
-    parent, before = element.getparent(), element.getprevious()
-    text += element.tail or ""
-    if before is not None:
-        before.tail = (before.tail or "") + text
-    else:
-        parent.text = (parent.text or "") + text
-    parent.remove(element)
+    """Makes an element one that only holds text. Extractors look through a <span>; to join its text with that around it takes long."""
+    tail = element.tail
+    for child in list(element):
+        element.remove(child)
+    element.attrib.clear()
+    element.tag, element.text, element.tail = "span", text, tail
 
 
 def shown(piece: Piece) -> str:
     """TeX between the delimiters that tell inline formulae from displayed ones."""
     return f"$${piece.text}$$" if piece.kind == DISPLAY else f"${piece.text}$"
-

@@ -28,7 +28,7 @@ from pipelines.step import each
 from processors.contract import Contract
 from processors.text.domain import DetectDomain
 from processors.text.minhash import MinHash
-from processors.text.normalise import DIGEST, Normalise
+from processors.text.normalise import DIGEST
 from schemas.corpus import Corpus, read_batches
 from tests.peak import peak_kib
 from tests.planted_text import PlantedText, base_of, boilerplate, key_of, kind_of
@@ -48,7 +48,7 @@ def run(count: int, out: Path) -> dict[str, Any]:
         seconds[phase], peaks[phase] = time.process_time() - start, peak_kib() // 1024
         start = time.process_time()
 
-    steps = (each(Normalise()), each(DetectDomain()), each(MinHash()))
+    steps = (each(DetectDomain()), each(MinHash()))
     build(Recipe("measured", PlantedText(count), steps), out, Execution(workers=0))
     corpus = Corpus(out / "measured")
     done("measure")

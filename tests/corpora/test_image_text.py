@@ -180,6 +180,6 @@ def test_captions_by_a_model(made: Path, tmp_path: Path) -> None:
     assert result.totals["rejects"] == {"uniform_image": 1}
     assert {record.facts["task.written_by"] for record in records(result)} == {"describer"}
     assert all(str(record.turns[1].parts[0].text).startswith("A picture whose file has ") for record in records(result))  # type: ignore[union-attr]
-    with pytest.raises(PlanError, match="no client of language model endpoints"):
+    with pytest.raises(PlanError, match="needs model and base_url"):
         image_text(recipe.source, writer="openai")
     assert each(CaptionTask()).name == "caption_task"

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import pytest
 
 from pipelines import near_text
 from pipelines.build import Execution, build
 from pipelines.corpus_source import open_corpus
-from pipelines.dedup import drop_listed, find_duplicates
+from pipelines.dedup import drop_listed, find_duplicates, find_row, write_list
 from pipelines.graph import compute_here
 from pipelines.near_text import drop_near_text, find_near_texts, thin
 from pipelines.partitions import Part, parts_of, workspace
@@ -241,6 +242,14 @@ def test_the_workspace_is_removed_and_so_are_those_of_the_dead(tmp_path: Path) -
     with pytest.raises(RuntimeError), workspace(tmp_path, "x") as folder:
         raise RuntimeError
     assert not folder.exists()
+
+
+def test_rows_of_a_long_list_are_found(tmp_path: Path) -> None:
+    keys = [f"{number:05d}" for number in range(0, 20_000, 2)]
+    path = write_list(pa.table({"key": keys[::-1], "kept": [f"kept {key}" for key in keys[::-1]]}), tmp_path)
+    assert len(list(read_batches(path))) == 3
+    assert [find_row(str(path), key) for key in keys] == [{"key": key, "kept": f"kept {key}"} for key in keys]
+    assert [find_row(str(path), key) for key in ("", "00001", "08191", "08193", "19999", "2")] == [None] * 6
 
 
 def test_parts_are_neighbouring_shards(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which licence a file has, and whether it may be used: expressions, texts, notices, packages, and which of them counts."""
+"""Which licence a file has: texts, notices, packages, and which of them counts."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from processors.code.licence_texts import licences_in, licences_of_notice
 from processors.code.licences import (
     LICENCE,
     LICENCE_FROM,
-    LICENCE_NOT_ALLOWED,
-    LICENCE_UNKNOWN,
     DetectLicence,
-    KeepLicences,
     header_licence,
     leading_comment,
 )
 from processors.code.package_licence import is_licence_file, is_notice_file, package_licence
-from processors.code.spdx import PERMISSIVE, read_expression
+from processors.gates import LICENCE_UNKNOWN
 from schemas.outcome import Reject
 from schemas.records import Origin, Row
 
@@ -44,60 +41,6 @@ def detected(given: Row) -> tuple[str, str]:
     assert isinstance(found, Row), found
     assert found.origin.licence == found.facts[LICENCE.name]
     return str(found.facts[LICENCE.name]), str(found.facts[LICENCE_FROM.name])
-
-
-# ---- expressions
-
-
-@pytest.mark.parametrize(
-    ("said", "spelled", "is_allowed"),
-    [
-        ("MIT", "MIT", True),
-        ("mit", "MIT", True),
-        ("MIT OR GPL-3.0-only", "MIT OR GPL-3.0-only", True),
-        ("GPL-3.0-only OR LGPL-3.0-only", "GPL-3.0-only OR LGPL-3.0-only", False),
-        ("MIT AND Apache-2.0", "MIT AND Apache-2.0", True),
-        ("MIT AND GPL-2.0-only", "MIT AND GPL-2.0-only", False),
-        ("MIT/Apache-2.0", "MIT OR Apache-2.0", True),
-        ("(MIT OR GPL-2.0+) AND BSD-3-Clause", "(MIT OR GPL-2.0-or-later) AND BSD-3-Clause", True),
-        ("MIT OR GPL-2.0-only AND BSD-3-Clause", "MIT OR GPL-2.0-only AND BSD-3-Clause", True),  # AND binds first
-        ("GPL-2.0-only AND (MIT OR BSD-3-Clause)", "GPL-2.0-only AND (MIT OR BSD-3-Clause)", False),
-        ("Apache-2.0 WITH LLVM-exception", "Apache-2.0 WITH LLVM-exception", True),
-        ("GPL-2.0-only WITH Classpath-exception-2.0", "GPL-2.0-only WITH Classpath-exception-2.0", False),
-        ("GPL-2.0", "GPL-2.0-only", False),
-        ("LGPL-2.1+", "LGPL-2.1-or-later", False),
-        ("Apache License, Version 2.0", "Apache-2.0", True),
-        ("The MIT License", "MIT", True),
-        ("3-Clause BSD License", "BSD-3-Clause", True),
-        ("LicenseRef-Mine", "LicenseRef-Mine", False),
-    ],
-)
-def test_expressions_are_read(said: str, spelled: str, is_allowed: bool) -> None:
-    found = read_expression(said)
-    assert found is not None
-    assert (found.text, found.is_allowed(PERMISSIVE)) == (spelled, is_allowed)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "",
-        "   ",
-        "MIT AND",
-        "AND MIT",
-        "MIT Apache-2.0",
-        "(MIT",
-        "MIT)",
-        "BSD License",
-        "GPL-2.0 WITH",
-        "MIT OR OR ISC",
-        "(" * 50 + "MIT" + ")" * 50,
-        "M" * 3_000,
-        " AND ".join(f"(X{number} OR Y{number})" for number in range(40)),
-    ],
-)
-def test_what_is_no_expression_is_none(said: str) -> None:
-    assert read_expression(said) is None
 
 
 # ---- texts
@@ -214,23 +157,6 @@ def test_a_package_says_how_its_licence_files_combine() -> None:
 def test_what_cannot_be_told_is_unknown(given: Row, detail: str) -> None:
     found = DetectLicence()(given)
     assert found == Reject("k", LICENCE_UNKNOWN.name, detail)
-
-
-def kept(expression: str, allowed: tuple[str, ...] = ()) -> str:
-    found = KeepLicences(allowed)(Row("k", Origin("x"), {}, {}, {LICENCE.name: expression}))
-    return found.reason if isinstance(found, Reject) else "kept"
-
-
-def test_the_gate() -> None:
-    assert kept("MIT") == "kept"
-    assert kept("GPL-3.0-only") == LICENCE_NOT_ALLOWED.name
-    assert kept("GPL-3.0-only", ("GPL-3.0-only",)) == "kept"
-    assert kept("MIT", ("Apache-2.0",)) == LICENCE_NOT_ALLOWED.name
-    assert kept("MIT OR GPL-3.0-only") == "kept"
-    assert kept("BSD") == LICENCE_UNKNOWN.name  # of which kind?
-    assert kept("MIT AND BSD") == LICENCE_UNKNOWN.name
-    assert kept("LicenseRef-Restricted") == LICENCE_NOT_ALLOWED.name
-    assert kept("") == LICENCE_UNKNOWN.name
 
 
 # ---- packages

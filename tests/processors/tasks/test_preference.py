@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.anonymise import ScrubPersonalData
 from processors.tasks.preference import (
     AGREEMENT,
     NUM_VOTES,
     SIMILARITY,
     KeepPair,
     PreferenceTask,
-    ScrubPair,
     majority,
     similarity,
     transcript_turns,
@@ -184,18 +184,18 @@ def test_similarity_counts_word_pairs() -> None:
 
 def test_personal_data_is_scrubbed_on_both_sides() -> None:
     record = pair("Write to ann.smith@posteo.net.", "Write to bob.hill@posteo.net now.")
-    done = ScrubPair("scrub")(record)
+    done = ScrubPersonalData("scrub")(record)
     assert sides(done) == ("Write to [email].", "Write to [email] now.")
     assert isinstance(done, Preference)
     assert (done.facts["privacy.num_personal_data"], done.prompt) == (2, record.prompt)
-    refused = ScrubPair()(record)
+    refused = ScrubPersonalData()(record)
     assert isinstance(refused, Reject)
     assert refused.reason == "personal_data"
-    assert sides(ScrubPair("keep")(record)) == sides(record)
+    assert sides(ScrubPersonalData("keep")(record)) == sides(record)
     with pytest.raises(ValueError, match="mode of ScrubPersonalData is 'drop'"):
-        ScrubPair("drop")
+        ScrubPersonalData("drop")
 
 
 def test_processors_are_pickled() -> None:
-    for step in (PreferenceTask(), KeepPair(), ScrubPair()):
+    for step in (PreferenceTask(), KeepPair(), ScrubPersonalData()):
         assert pickle.loads(pickle.dumps(step)) == step
