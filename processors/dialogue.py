@@ -146,9 +146,11 @@ class CaptionTask:
 class TextTask:
     """A row with text, in one of TEXT_FIELDS, becomes a document; where it has none, the bytes of its page do, decoded.
 
-    A page of HTML stays one: a later step extracts its text. `url`, `uri` or `source_url` of the row becomes a fact.
+    `columns` names others, whose texts are joined by an empty line (a question and its solution). A page of HTML stays one: a later
+    step extracts its text. `url`, `uri` or `source_url` of the row becomes a fact.
     """
 
+    columns: tuple[str, ...] = ()
     max_undecodable_ratio: float = MAX_UNDECODABLE_RATIO
     takes: ClassVar = (Row,)
     gives: ClassVar = Document
@@ -158,15 +160,17 @@ class TextTask:
     version: ClassVar = 2
 
     def __call__(self, row: Row) -> Document | Reject:
-        text, charset, num_undecodable = text_field(row.fields, *TEXT_FIELDS), "", 0
-        if not text and "text" in row.blobs:
+        text, charset, num_undecodable = self._stated(row), "", 0
+        if not text and "text" in row.blobs and not self.columns:
             try:
                 page = decode_page(row.blobs["text"], text_field(row.fields, "charset"), self.max_undecodable_ratio)
             except Refused as refused:
                 return Reject(row.key, refused.reason.name, refused.detail)
             text, charset, num_undecodable = page.text.strip(), page.charset, page.num_undecodable
         if not text:
-            return Reject(row.key, NO_TEXT.name, f"expected a non-empty {', '.join(TEXT_FIELDS)}, or a page")
+            expected = f"all of {', '.join(self.columns)}" if self.columns else f"a non-empty {', '.join(TEXT_FIELDS)}, or a page"
+            there = ", ".join(sorted(row.fields))[:200] or "no column"
+            return Reject(row.key, NO_TEXT.name, f"expected {expected}; the row has {there}")
         facts: dict[str, FactValue] = {
             LANGUAGE.name: language_field(row.fields),
             URL.name: text_field(row.fields, "url", "uri", "source_url"),
@@ -174,6 +178,12 @@ class TextTask:
             NUM_UNDECODABLE.name: num_undecodable,
         }
         return Document(row.key, row.origin, text, {**row.facts, **facts}, row.parents)
+
+    def _stated(self, row: Row) -> str:
+        if not self.columns:
+            return text_field(row.fields, *TEXT_FIELDS)
+        texts = [text_field(row.fields, name) for name in self.columns]
+        return "\n\n".join(texts) if all(texts) else ""
 
 
 @dataclass(frozen=True, slots=True)

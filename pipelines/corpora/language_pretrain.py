@@ -81,6 +81,7 @@ def language_pretrain(
     *,
     synthesis: tuple[str, ...] = (),  # prompt recipes by which a served model writes text from each row; see runbooks/language.md
     endpoint: Endpoint = Endpoint(),
+    columns: tuple[str, ...] = (),  # whose texts are joined, such as a question and its solution; empty: text, content, html or a page
     gates: Gates = Gates(),
     languages: tuple[str, ...] = (),  # empty keeps every language; the measured one is a fact of each row
     min_language_confidence: float = 0.0,  # FineWeb: 0.65 by another classifier, whose numbers are not these
@@ -109,7 +110,7 @@ def language_pretrain(
             source=source,
             steps=(
                 *synthesis_steps(synthesis, endpoint, seed=seed),
-                each(TextTask()),
+                each(TextTask(columns)),
                 *gates.steps(),
                 each(ExtractMainText()),
                 each(Normalise()),

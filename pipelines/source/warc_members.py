@@ -82,8 +82,11 @@ class Tape:
 
     def give_back(self, data: bytes) -> None:
         """What was taken last is to be read again."""
-        self._buffer, self._used = data + self._buffer[self._used :], 0
         self.at -= len(data)
+        if len(data) <= self._used:
+            self._used -= len(data)
+        else:
+            self._buffer, self._used = data + self._buffer[self._used :], 0
 
     def return_to(self, at: int, taken: bytes) -> None:
         """Goes back to `at`, behind which `taken` was read; all of it has to be named where a tape cannot turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import random
@@ -24,6 +25,8 @@ from pipelines.source.http_response import decoded_body, licence_link, parse_res
 from schemas.outcome import Refused, Reject
 from schemas.records import Row
 from tests.pipelines.source.reading import read_all, summary
+
+zipped = functools.partial(gzip.compress, mtime=0)  # without a time, so that equal data is equal
 
 CRLF = b"\r\n"
 
@@ -57,7 +60,7 @@ def zst(data: bytes, dictionary: zstandard.ZstdCompressionDict | None = None) ->
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "x.warc": bytes,
-    "x.warc.gz": lambda data: gzip.compress(data, 6, mtime=0),
+    "x.warc.gz": lambda data: zipped(data, 6),
     "x.warc.zst": zst,
 }
 
@@ -121,8 +124,8 @@ def test_a_licence_that_the_response_names_is_that_of_the_row(tmp_path: Path) ->
         (record(response(b"x", "Content-Type: text/html", "Content-Encoding: utf-8")), "row"),
         (record(response(b"x" * 100)), "row"),
         (record(response(b"x" * 5_000)), "record_too_large"),
-        (record(response(gzip.compress(b"x" * 4_096), "Content-Type: text/html", "Content-Encoding: gzip")), "row"),
-        (record(response(gzip.compress(b"x" * 4_097), "Content-Type: text/html", "Content-Encoding: gzip")), "body_too_large"),
+        (record(response(zipped(b"x" * 4_096), "Content-Type: text/html", "Content-Encoding: gzip")), "row"),
+        (record(response(zipped(b"x" * 4_097), "Content-Type: text/html", "Content-Encoding: gzip")), "body_too_large"),
         (record(response(b"x"), length=10), "damaged_record"),
         (record(response(b"x"), length=500), "damaged_record"),
         (b"WARC/1.0\r\nWARC-Type: response\r\n\r\n", "damaged_record"),
@@ -164,8 +167,8 @@ RAW_DEFLATED = RAW.compress(TEXT) + RAW.flush()
         ("", TEXT),
         ("Transfer-Encoding: chunked", chunked(TEXT)),
         ("Transfer-Encoding: chunked", TEXT),  # stored decoded, as many crawlers do
-        ("Content-Encoding: gzip", gzip.compress(TEXT)),
-        ("Content-Encoding: x-gzip", gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:])),
+        ("Content-Encoding: gzip", zipped(TEXT)),
+        ("Content-Encoding: x-gzip", zipped(TEXT[:100]) + zipped(TEXT[100:])),
         ("Content-Encoding: gzip", TEXT),
         ("Content-Encoding: deflate", zlib.compress(TEXT)),
         ("Content-Encoding: deflate", RAW_DEFLATED),
@@ -173,8 +176,8 @@ RAW_DEFLATED = RAW.compress(TEXT) + RAW.flush()
         ("Content-Encoding: br", brotli.compress(TEXT)),
         ("Content-Encoding: br", TEXT),
         ("Content-Encoding: zstd", zst(TEXT)),
-        ("Content-Encoding: br, gzip", gzip.compress(brotli.compress(TEXT))),
-        ("Transfer-Encoding: gzip, chunked", chunked(gzip.compress(TEXT), 100)),
+        ("Content-Encoding: br, gzip", zipped(brotli.compress(TEXT))),
+        ("Transfer-Encoding: gzip, chunked", chunked(zipped(TEXT), 100)),
     ],
 )
 def test_bodies_are_decoded(headers: str, coded: bytes) -> None:
@@ -212,7 +215,7 @@ def test_arc_records(tmp_path: Path) -> None:
         + arc("dns:a.org", b"1.2.3.4")
         + arc("http://a.org/c", response(b"<p>2\n\n"), "200 - - 77 x.arc ")
     )
-    for name, packed in (("x.arc", data), ("x.arc.gz", gzip.compress(data))):
+    for name, packed in (("x.arc", data), ("x.arc.gz", zipped(data))):
         items = read_all(source(tmp_path, packed, name))
         assert urls(items) == ["http://a.org/a%20b", "http://a.org/c"]
         assert [item.blobs["text"] for item in items if isinstance(item, Row)] == [b"<p>1", b"<p>2\n\n"]
@@ -249,11 +252,11 @@ def test_a_file_that_was_compressed_as_a_whole_is_one_split(tmp_path: Path, name
 
 def test_an_archive_inside_a_page_is_not_read(tmp_path: Path) -> None:
     """Its bytes stand in the file as they are, since what is compressed is not compressed again."""
-    inner = gzip.compress(page(99))
+    inner = zipped(page(99))
     stored = zlib.compressobj(0, wbits=31)
     outer = stored.compress(record(response(inner, "Content-Type: application/gzip"))) + stored.flush()
     assert inner in outer
-    data = gzip.compress(page(1)) + outer + gzip.compress(page(2))
+    data = zipped(page(1)) + outer + zipped(page(2))
     for size in (10, 100, 1 << 20):
         assert urls(read_all(source(tmp_path, data, bytes_per_split=size))) == ["http://a.org/1", "http://a.org/2"]
     inner = record(response(page(99), "Content-Type: application/warc"))
@@ -364,15 +367,15 @@ def test_records_as_warcio_and_fastwarc_count_them(tmp_path: Path, num_records: 
 
 
 def test_bombs_are_refused_by_count(tmp_path: Path) -> None:
-    bomb = gzip.compress(record(response(b"\0" * (64 << 20))), 9)
-    assert summary(source(tmp_path, bomb + gzip.compress(page(1)), max_record_bytes=1 << 20)) == ["record_too_large", "row"]
-    junk = gzip.compress(b"\n" * (8 << 20), 9)
-    assert summary(source(tmp_path, junk + gzip.compress(page(1)))) == ["row"]
-    assert summary(source(tmp_path, gzip.compress(b"x" * (8 << 20), 9) + gzip.compress(page(1)))) == ["damaged_record", "row"]
+    bomb = zipped(record(response(b"\0" * (64 << 20))), 9)
+    assert summary(source(tmp_path, bomb + zipped(page(1)), max_record_bytes=1 << 20)) == ["record_too_large", "row"]
+    junk = zipped(b"\n" * (8 << 20), 9)
+    assert summary(source(tmp_path, junk + zipped(page(1)))) == ["row"]
+    assert summary(source(tmp_path, zipped(b"x" * (8 << 20), 9) + zipped(page(1)))) == ["damaged_record", "row"]
     endless = b"WARC/1.0\r\n" + b"A: b\r\n" * 100_000
     assert summary(source(tmp_path, endless + b"\r\n" + page(1), "x.warc")) == ["damaged_record", "row"]
     huge = b"WARC/1.0\r\nWARC-Type: response\r\nContent-Length: 99999999999999\r\n\r\n"
-    assert summary(source(tmp_path, gzip.compress(huge + b"x") + gzip.compress(page(1)))) == ["damaged_record", "row"]
+    assert summary(source(tmp_path, zipped(huge + b"x") + zipped(page(1)))) == ["damaged_record", "row"]
 
 
 @pytest.mark.parametrize("piece", [b"\x1f\x8b\x08\x1f", b"\nWARC/1.0\r\n", b"\nhttp://a " + b"1" * 14 + b" ", b"\x28\xb5\x2f\xfd"])

@@ -156,6 +156,17 @@ def test_text_task_refuses_rows_without_text() -> None:
     for made in (row({}), row({"text": " "}), row({"text": 3}), row({}, text=b" \n")):
         found = TextTask()(made)
         assert isinstance(found, Reject)
-        assert (found.reason, found.detail) == ("no_text", "expected a non-empty text, content, raw_content, html, or a page")
+        there = "text" if "text" in made.fields else "no column"
+        expected = f"expected a non-empty text, content, raw_content, html, or a page; the row has {there}"
+        assert (found.reason, found.detail) == ("no_text", expected)
     assert TextTask()(row({}, text=bytes(100))).reason == "undecodable"  # type: ignore[union-attr]
     assert isinstance(TextTask(max_undecodable_ratio=1.0)(row({}, text=bytes(100))), Document)
+
+
+def test_text_task_joins_named_columns() -> None:
+    solved = {"question": "How many? ", "answer": "Three.", "text": "not asked for"}
+    task = TextTask(("question", "answer"))
+    assert task(row(solved)).text == "How many?\n\nThree."  # type: ignore[union-attr]
+    found = task(row({"question": "How many?"}, text=b"a page"))
+    assert isinstance(found, Reject)
+    assert (found.reason, found.detail) == ("no_text", "expected all of question, answer; the row has question")
