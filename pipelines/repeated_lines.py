@@ -38,6 +38,7 @@ from pipelines.partitions import (
     write_partitions,
 )
 from processors.text.domain import CODE, DOMAIN, code_ratio
+from processors.text.words import FENCES
 from schemas.corpus import Corpus
 from schemas.facts import Fact
 from schemas.identity import digest
@@ -49,7 +50,6 @@ NUM_REPEATED_LINES = Fact("text.num_repeated_lines", int, "Lines taken out becau
 ONLY_REPEATED_LINES = Reason("only_repeated_lines", "Every line of the text stands in many other documents")
 
 MIN_LETTERS = 24  # of a line or paragraph; a character of a script without spaces says as much as three letters
-FENCES = ("```", "~~~")
 LINES_PER_DOCUMENT = 16  # expected, for the number of partitions
 
 _ASCII = {code: None for code in range(128) if not chr(code).isalnum() and chr(code) != "\n"}

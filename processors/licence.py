@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 PUBLIC_DOMAIN = "LicenseRef-Public-Domain"  # dedicated to the public, without a licence
@@ -212,6 +213,12 @@ def both(first: Expression, second: Expression) -> Expression:
     if first.text == second.text:
         return first
     return Expression(f"{_grouped(first)} AND {_grouped(second)}", choices)
+
+
+def all_of(licences: Iterable[str]) -> str:
+    """What must be kept to by who uses things under several licences, as one text; those that state none are left out."""
+    stated = sorted({licence for licence in licences if licence})
+    return " AND ".join(f"({licence})" if " OR " in licence and len(stated) > 1 else licence for licence in stated)
 
 
 def of_name(name: str) -> Expression:

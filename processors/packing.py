@@ -17,6 +17,7 @@ import numpy as np
 
 from processors import tokens
 from processors.contract import CONTRACT_FACTS, contract_facts, token_ids
+from processors.licence import all_of
 from schemas.facts import EVERY, Fact
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
@@ -136,8 +137,7 @@ def _pack(cuts: list[_Cut], size: int) -> PackedSequence:
         start = stop
     pieces = tuple(cut.piece for cut in cuts)
     key = digest("packed", *(f"{piece.key} {piece.offset}" for piece in pieces))
-    licences = " AND ".join(sorted({cut.origin.licence for cut in cuts if cut.origin.licence}))
-    origin = Origin("packed", "", licences, f"{len(pieces)} pieces")
+    origin = Origin("packed", "", all_of(cut.origin.licence for cut in cuts), f"{len(pieces)} pieces")
     parents = tuple(dict.fromkeys(piece.key for piece in pieces))
     sequence = PackedSequence(key, origin, input_ids, labels, position_ids, segment_ids, pieces, {}, parents)
     facts = {**contract_facts(sequence), NUM_PIECES.name: len(pieces), NUM_PADDING.name: size - start}

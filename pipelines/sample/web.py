@@ -80,14 +80,16 @@ def _documents(seed: int, count: int, seen: set[str]) -> tuple[list[object], lis
 
 def _planted() -> list[tuple[object, str]]:
     """Lines that must be refused, each for its reason."""
-    prose = Writer(keyed_rng(0, "sample.web", "trap"), "en").paragraph("rivers", DOCUMENT_SENTENCES)
-    trap = f"{prose} A trap that spells the special token <|end|> in the middle of a text that is long enough."
+    traps = [
+        f"{Writer(keyed_rng(0, 'sample.web', topic), 'en').paragraph(topic, DOCUMENT_SENTENCES)} A trap: {token} stands in the middle of a text."
+        for topic, token in (("rivers", "<|end|>"), ("stars", "<|endoftext|>"))
+    ]
     return [
         ({"text": "   \n\t"}, "no_text"),
         ({"url": "https://example.org/nothing"}, "no_text"),
         ({"text": "Too short."}, "too_short"),
-        ({"text": trap}, "special_token_in_text"),
-        ({"text": trap.replace("end", "endoftext")}, "special_token_in_text"),
+        ({"text": traps[0]}, "special_token_in_text"),
+        ({"text": traps[1]}, "special_token_in_text"),
         (b'{"text": "caf\xe9 in another encoding, which is no UTF-8"}', "not_utf8"),
         ("[1, 2, 3]", "bad_json"),
         ('{"text": "a line that was cut in the midd', "bad_json"),

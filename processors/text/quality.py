@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from processors.text.language import LANGUAGE
 from processors.text.stop_words import STOP_WORDS
-from processors.text.words import lines_of, normal_words, num_unspaced, sentences_of, words_of
+from processors.text.words import lines_of, normal_words, num_unspaced, prose_of_page, sentences_of, words_of
 from schemas.facts import Fact
 from schemas.outcome import Reason
 from schemas.records import Document, FactValue, with_facts
@@ -70,8 +70,8 @@ MOSTLY = 0.5  # a document is in scripts without spaces when more of its words a
 
 
 def measure_quality(text: str, language: str = "") -> dict[str, FactValue]:
-    """Every fact of QUALITY_FACTS; shares are 0 for a text without words or lines."""
-    words, lines = words_of(text), lines_of(text)
+    """Every fact of QUALITY_FACTS; shares are 0 for a text without words or lines. Lines of fenced code are not judged as prose."""
+    words, lines = words_of(text), lines_of(prose_of_page(text))
     num_words, num_lines = len(words), len(lines)
     unspaced = num_unspaced(text) / max(1, num_words)
     short = SHORT_UNSPACED_LINE_CHARS if unspaced > MOSTLY else SHORT_LINE_CHARS

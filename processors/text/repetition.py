@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from processors.text.words import lines_of, ngram_sums, paragraphs_of, word_hashes, words_of
+from processors.text.words import lines_of, ngram_sums, paragraphs_of, prose_of_page, word_hashes, words_of
 from schemas.facts import Fact
 from schemas.records import Document, FactValue, with_facts
 
@@ -119,8 +119,9 @@ def _first_and_later(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure_repetition(text: str) -> dict[str, FactValue]:
-    """Every fact of REPETITION_FACTS; all 0 for a text without words."""
-    paragraphs, lines = paragraphs_of(text), lines_of(text)
+    """Every fact of REPETITION_FACTS; all 0 for a text without words. Lines and paragraphs of fenced code repeat honestly, and are left out."""
+    prose = prose_of_page(text)
+    paragraphs, lines = paragraphs_of(prose), lines_of(prose)
     num_paragraphs, paragraph_chars = count_duplicates(paragraphs)
     num_lines, line_chars = count_duplicates(lines)
     num_chars = len(text) or 1

@@ -199,6 +199,24 @@ _PARAGRAPH = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
 _SENTENCE_END = re.compile(r"[.!?…।۔؟。！？｡\n](?:(?<=[.!?…।۔؟])[\"'”’»)\]]{0,3}\s+|(?<=[。！？｡])[」』”’）]{0,3}\s*|(?<=\n)\s*)")
 
 
+FENCES = ("```", "~~~")
+
+
+@once
+def prose_of_page(text: str) -> str:
+    """The text without its fenced blocks of code, the same object where it has none; a text that is one block is itself."""
+    if not any(fence in text for fence in FENCES):
+        return text
+    kept, fenced = [], False
+    for line in text.split("\n"):
+        is_fence = line.lstrip().startswith(FENCES)
+        if not fenced and not is_fence:
+            kept.append(line)
+        fenced ^= is_fence
+    prose = "\n".join(kept)
+    return prose if prose.strip() else text
+
+
 @once
 def lines_of(text: str) -> list[str]:
     """The lines that are not empty, without white space around them."""

@@ -13,6 +13,7 @@ from PIL import ImageFilter
 from processors.dialogue import NO_IMAGE
 from processors.image.decode import DECODE_REASONS, decode_image
 from processors.image.steps import cap_side
+from processors.licence import all_of
 from processors.once import once
 from processors.vision.asked import ASKED_FACTS, ask_about, choose
 from processors.vision.box_text import BINS, box_bins
@@ -151,9 +152,8 @@ class GatherSets:
 def _common(rows: Sequence[Row]) -> Origin:
     """One origin of several rows: what they share, and all their locators."""
     first = rows[0].origin
-    licences = dict.fromkeys(row.origin.licence for row in rows)
     locators = [row.origin.locator for row in rows]
-    return replace(first, licence=" and ".join(name for name in licences if name), locator="; ".join(locators))
+    return replace(first, licence=all_of(row.origin.licence for row in rows), locator="; ".join(locators))
 
 
 # ---- pairs

@@ -6,7 +6,7 @@ import fnmatch
 
 import pytest
 
-from processors.licence import MAX_CHARS, PERMISSIVE, is_known, read_expression, spdx_name
+from processors.licence import MAX_CHARS, PERMISSIVE, all_of, is_known, read_expression, spdx_name
 
 
 @pytest.mark.parametrize(
@@ -192,3 +192,10 @@ def test_a_text_may_be_as_long_as_the_limit() -> None:
     found = read_expression(" AND ".join(["MIT"] * 250)[:MAX_CHARS].removesuffix(" AND MIT"))
     assert found is not None
     assert found.text == "MIT"
+
+
+def test_all_of_several() -> None:
+    assert all_of(["MIT", "", "Apache-2.0", "MIT"]) == "Apache-2.0 AND MIT"
+    assert all_of(["MIT OR GPL-2.0-only", "BSD-3-Clause"]) == "BSD-3-Clause AND (MIT OR GPL-2.0-only)"
+    assert all_of(["MIT OR GPL-2.0-only", ""]) == "MIT OR GPL-2.0-only"
+    assert all_of(["", ""]) == ""

@@ -13,7 +13,7 @@ from processors.text.gopher import KeepGopherQuality, KeepGopherRepetition
 from processors.text.language import LANGUAGE
 from processors.text.normalise import DIGEST, NUM_CHARS, text_digest
 from processors.text.quality import LOW_QUALITY, QUALITY_FACTS, REPEATED, MeasureQuality, measure_quality
-from processors.text.repetition import REPETITION_FACTS
+from processors.text.repetition import REPETITION_FACTS, measure_repetition
 from processors.text.stop_words import STOP_WORDS
 from schemas.outcome import Reject
 from schemas.records import Document, Origin
@@ -245,3 +245,14 @@ def test_maths_and_code_keep_their_lines(domain: str) -> None:
     found = CleanLines()(document("for x in y:\n    z[0]", **{DOMAIN.name: domain}))
     assert isinstance(found, Document)
     assert found.text == "for x in y:\n    z[0]"
+
+
+def test_lines_of_fenced_code_are_not_judged_as_prose() -> None:
+    prose = "The function below makes a list of numbers, and it is short enough to be read at a glance.\nIt ends when the list is full."
+    code = "```python\nx = 1\ny = 2\nx = 1\n}\n```"
+    whole, alone = measure_quality(f"{prose}\n\n{code}", "en"), measure_quality(prose, "en")
+    for name in ("num_lines", "short_line_ratio", "punctuated_line_ratio", "bullet_line_ratio"):
+        assert whole[f"quality.{name}"] == alone[f"quality.{name}"], name
+    assert whole["quality.num_words"] == alone["quality.num_words"] + 7
+    assert measure_repetition(f"{prose}\n\n{code}")["quality.dup_line_ratio"] == 0
+    assert measure_quality(code)["quality.num_lines"] == 6  # a text that is nothing but code is measured as it is
