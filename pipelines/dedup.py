@@ -1,65 +1,116 @@
 """Exact duplicates over a whole corpus, and what repeats too often: which copy stays depends on content, never on order.
 
 A stage writes each document's digest as a fact. Here the digests of the finished stage are grouped: in every group the
-smallest key stays, and the others are refused as duplicates by the next stage. Digests are uniform, so the corpus is
-worked on in passes by digest prefix; a pass holds its share of (digest, key) pairs, 64 bytes a document.
+smallest key stays, and the others are refused as duplicates by the next stage. The search is a graph of tasks over partitions by
+digest (see pipelines/partitions.py), so that no task holds more than its part; only the list of what goes is sorted in one process.
 """
 
 from __future__ import annotations
 
 import bisect
 import functools
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import xxhash
 
-from schemas.arrow import read_schema_kind
+from pipelines.graph import Compute, compute_here
+from pipelines.partitions import (
+    ROWS_PER_PARTITION,
+    Part,
+    Rows,
+    num_partitions,
+    partition_of,
+    parts_of,
+    read_partition,
+    workspace,
+    write_partitions,
+)
 from schemas.corpus import Corpus, read_batches
 from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Conversation, Document, Preference, Record
-from schemas.shard import TEMPORARY_PREFIX, remove_files, write_replacing
+from schemas.shard import write_replacing
 
 DUPLICATE = Reason("duplicate", "Another record has the same content and stays instead")
 REPEATED = Reason("repeated_text", "More records than asked for have the same text; the others stay")
-DOCUMENTS_PER_PASS = 20_000_000
 LISTED_PER_BATCH = 4_096
+LISTED = pa.schema([("key", pa.string()), ("kept", pa.string())])
 
 
-def _digests(corpus: Corpus, fact: Fact, low: str, high: str) -> Iterator[pa.Table]:
-    for entry in corpus.ledger():
-        for batch in corpus.batches(entry):
-            read_schema_kind(batch.schema, entry.shard.name)
-            table = pa.table({"key": batch.column("key"), "digest": batch.column(fact.name)})
-            inside = pc.and_(pc.greater_equal(table["digest"], low), pc.less(table["digest"], high))
-            yield table.filter(inside)
-
-
-def find_duplicates(corpus: Corpus, fact: Fact, into: Path) -> Path:
+def find_duplicates(
+    corpus: Corpus, fact: Fact, into: Path, compute: Compute = compute_here, *, rows_per_partition: int = ROWS_PER_PARTITION
+) -> Path:
     """Writes the table (key, kept) of every record that a smaller key with the same digest makes superfluous, sorted by key.
 
-    The file `<into>/duplicates-<digest of its content>.arrow` is an Arrow IPC stream; equal corpora give equal files.
+    The file `<into>/duplicates-<digest of its content>.arrow` is an Arrow IPC stream; equal corpora give equal files. Records whose
+    digest is empty, or missing, are like no other.
     """
-    remove_files([left for left in into.glob(f"{TEMPORARY_PREFIX}*duplicates-*")])  # of a build that died while it wrote
-    total = int(corpus.totals()["num_out"])  # type: ignore[call-overload]
-    found = []
-    for low, high in _passes(corpus):
-        table = (
-            pa.concat_tables(_digests(corpus, fact, low, high))
-            if total
-            else pa.table({"key": pa.array([], pa.string()), "digest": pa.array([], pa.string())})
-        )
-        kept = table.group_by("digest").aggregate([("key", "min"), ("key", "count")])
-        kept = kept.filter(pc.greater(kept["key_count"], 1))
-        joined = table.join(kept.select(["digest", "key_min"]), "digest", join_type="inner")
-        found.append(joined.filter(pc.not_equal(joined["key"], joined["key_min"])).select(["key", "key_min"]))
-    return write_list(pa.concat_tables(found).rename_columns(["key", "kept"]), into)
+    return _find(corpus, fact, 1, into, "duplicates", compute, rows_per_partition)
+
+
+def find_repeats(corpus: Corpus, fact: Fact, most: int, into: Path, compute: Compute = compute_here) -> Path:
+    """Writes the table (key, kept) of the records whose digest more than `most` records share, but for the `most` smallest keys.
+
+    `kept` is the smallest of all. The file is `<into>/repeats-<digest of its content>.arrow`.
+
+    Raises: ValueError for `most` below 1.
+    """
+    if most < 1:
+        raise ValueError(f"at most {most} records may share a digest, expected 1 or more")
+    return _find(corpus, fact, most, into, "repeats", compute, ROWS_PER_PARTITION)
+
+
+def _find(corpus: Corpus, fact: Fact, most: int, into: Path, name: str, compute: Compute, rows_per_partition: int) -> Path:
+    import dask
+
+    parts = parts_of(corpus)
+    count = num_partitions(sum(part.num_rows for part in parts), rows_per_partition)
+    with workspace(into, f"{name}-{corpus.path.name}") as folder:
+        spread = dask.delayed(list)([dask.delayed(_spread)(part, number, fact, folder, count) for number, part in enumerate(parts)])
+        lists = [folder / f"list-{number}.arrow" for number in range(count)]
+        compute([dask.delayed(_superfluous)(spread, folder, parts, number, most, path) for number, path in enumerate(lists)])
+        found = [batch for path in lists for batch in read_batches(path)]
+        return write_list(pa.Table.from_batches(found, LISTED), into, name)
+
+
+def _spread(part: Part, number: int, fact: Fact, folder: Path, count: int) -> Path:
+    """Writes the digests of a part, hashed to 128 bits, with the numbers of their records; and all keys."""
+    rows: list[tuple[int, int, int]] = []
+    keys: list[bytes] = []
+    for batch in part.batches():
+        for key, text in zip(batch.column("key").to_pylist(), batch.column(fact.name).to_pylist(), strict=True):
+            if text:
+                rows.append((*divmod(xxhash.xxh3_128_intdigest(text.encode()), 1 << 64), part.first + len(keys)))
+            keys.append(key.encode())
+    entries = np.array(rows, np.uint64).reshape(-1, 3)
+    path = folder / f"digests-{number}"
+    write_partitions(path, entries, partition_of(entries[:, 0], count), count)
+    np.save(folder / f"keys-{number}.npy", np.array(keys, np.bytes_), allow_pickle=False)
+    return path
+
+
+def _superfluous(files: list[Path], folder: Path, parts: list[Part], number: int, most: int, path: Path) -> int:
+    """Writes the list of a partition of digests: of each group all keys but the `most` smallest. Gives their number."""
+    rows = np.concatenate([np.empty((0, 3), np.uint64), *read_partition(files, number)])
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+    is_first = np.concatenate([[True], (rows[1:, :2] != rows[:-1, :2]).any(axis=1)])[: len(rows)]
+    sizes = np.diff(np.append(np.flatnonzero(is_first), len(rows)))
+    rows, sizes = rows[np.repeat(sizes > most, sizes)], sizes[sizes > most]
+    columns: list[list[str]] = [[], []]
+    if len(rows):
+        keys = Rows(folder, parts).read("keys", rows[:, 2])
+        keys = keys[np.lexsort((keys, np.repeat(np.arange(len(sizes)), sizes)))]
+        first = np.repeat(np.cumsum(sizes) - sizes, sizes)
+        lost = np.flatnonzero(np.arange(len(keys)) - first >= most)
+        columns = [[key.decode() for key in column.tolist()] for column in (keys[lost], keys[first[lost]])]
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, LISTED) as writer:
+        writer.write_table(pa.table(columns, schema=LISTED))
+    return len(columns[0])
 
 
 def write_list(listed: pa.Table, into: Path, name: str = "duplicates") -> Path:
@@ -74,42 +125,6 @@ def write_list(listed: pa.Table, into: Path, name: str = "duplicates") -> Path:
     if not path.is_file():
         write_replacing(path, data)
     return path
-
-
-def find_repeats(corpus: Corpus, fact: Fact, most: int, into: Path) -> Path:
-    """Writes the table (key, kept) of the records whose digest more than `most` records share, but for the `most` smallest keys.
-
-    `kept` is the smallest of all. The file is `<into>/repeats-<digest of its content>.arrow`; memory as for `find_duplicates`,
-    for the digests that repeat.
-
-    Raises: ValueError for `most` below 1.
-    """
-    if most < 1:
-        raise ValueError(f"at most {most} records may share a digest, expected 1 or more")
-    found = [pa.table({"key": pa.array([], pa.string()), "kept": pa.array([], pa.string())})]
-    for low, high in _passes(corpus):
-        tables = list(_digests(corpus, fact, low, high))
-        if not tables:
-            continue
-        table = pa.concat_tables(tables)
-        counts = table.group_by("digest").aggregate([("key", "count")])
-        often = table.join(counts.filter(pc.greater(counts["key_count"], most)).select(["digest"]), "digest", join_type="inner")
-        rows = often.sort_by([("digest", "ascending"), ("key", "ascending")]).to_pydict()
-        keys: list[str] = []
-        kept: list[str] = []
-        for _, group in itertools.groupby(zip(rows["digest"], rows["key"], strict=True), key=lambda row: row[0]):
-            members = [key for _, key in group]
-            keys += members[most:]
-            kept += [members[0]] * len(members[most:])
-        found.append(pa.table({"key": pa.array(keys, pa.string()), "kept": pa.array(kept, pa.string())}))
-    return write_list(pa.concat_tables(found), into, "repeats")
-
-
-def _passes(corpus: Corpus) -> Iterator[tuple[str, str]]:
-    """Ranges of digests, each with a share of the corpus that memory holds."""
-    total = int(corpus.totals()["num_out"])  # type: ignore[call-overload]
-    passes = max(1, -(-total // DOCUMENTS_PER_PASS))
-    return itertools.pairwise([f"{round(i * 16**6 / passes):06x}" for i in range(passes)] + ["g"])
 
 
 @functools.lru_cache(maxsize=4)

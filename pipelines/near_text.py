@@ -40,6 +40,7 @@ from pipelines.graph import Compute, compute_here
 from pipelines.partitions import (
     ROWS_PER_PARTITION,
     Part,
+    Rows,
     num_partitions,
     partition_of,
     parts_of,
@@ -138,62 +139,38 @@ def sketch(part: Part, number: int, folder: Path, count: int, without: Path | No
     """
     listed = [batch.column("key") for batch in read_batches(without)] if without else []
     gone = pa.chunked_array(listed, pa.string()).combine_chunks()
-    ranks, signatures, at = [], [], [np.empty(0, np.uint64)]
-    start = part.first
+    ranks: list[bytes] = []
+    signatures: list[str] = []
+    found = [np.empty(0, np.int64)]
     for batch in part.batches():
         text = batch.column(MINHASH.name)
         has = pc.and_(pc.fill_null(pc.not_equal(text, ""), False), pc.invert(pc.is_in(batch.column("key"), value_set=gone)))
-        at.append(np.flatnonzero(has.to_numpy(zero_copy_only=False)).astype(np.uint64) + np.uint64(start))
-        start += batch.num_rows
-        kept = batch.select(["key", DIGEST.name]).append_column("length", pc.binary_length(batch.column("text"))).filter(has)
-        ranks += [
-            f"{0xFFFFFFFF - length:08x}{digest or '':32.32}{key}" for key, digest, length in zip(*kept.to_pydict().values(), strict=True)
-        ]
+        found.append(np.flatnonzero(has.to_numpy(zero_copy_only=False)) + len(ranks))
         signatures += text.filter(has).to_pylist()
-    samples, rows_per_band = decode(signatures)
-    documents = np.concatenate(at)
-    hashes = band_hashes(samples, rows_per_band) if signatures else np.empty((0, 0), np.uint64)
+        columns = (pc.binary_length(batch.column("text")), batch.column(DIGEST.name), batch.column("key"))
+        rows = zip(*(column.to_pylist() for column in columns), strict=True)
+        ranks += [f"{0xFFFFFFFF - length:08x}{digest or '':32.32}{key}".encode() for length, digest, key in rows]
+    places = np.concatenate(found)
+    decoded, rows_per_band = decode(signatures)
+    hashes = band_hashes(decoded, rows_per_band) if signatures else np.empty((0, 0), np.uint64)
+    documents = places.astype(np.uint64) + np.uint64(part.first)
     entries = np.stack([hashes.ravel(), np.repeat(documents, hashes.shape[1])], axis=1)
     write_partitions(_bands(folder, number), entries, partition_of(entries[:, 0], count), count)
-    np.save(folder / f"documents-{number}.npy", documents, allow_pickle=False)
+    samples = np.zeros((len(ranks), decoded.shape[1]), np.uint16)
+    samples[places] = decoded
     np.save(folder / f"signatures-{number}.npy", samples, allow_pickle=False)
-    np.save(folder / f"ranks-{number}.npy", np.array([rank.encode() for rank in ranks], np.bytes_), allow_pickle=False)
+    np.save(folder / f"ranks-{number}.npy", np.array(ranks, np.bytes_), allow_pickle=False)
     return len(documents)
 
 
-@dataclass(frozen=True, slots=True)
-class Sketches:
-    """Signatures and ranks of any documents, by number, from the files of all parts."""
-
-    folder: Path
-    firsts: np.ndarray
-    opened: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def _read(self, name: str, documents: np.ndarray) -> np.ndarray:
-        """Rows of the files `name`. Shapes: documents (n,) uint64, in any order; out (n, ...)."""
-        order = np.argsort(documents, kind="stable")
-        ordered = documents[order]
-        parts = np.searchsorted(self.firsts, ordered, side="right") - 1
-        starts = np.flatnonzero(np.diff(parts, prepend=-1))
-        found = []
-        for start, stop in zip(starts, [*starts[1:], len(parts)], strict=True):
-            number = int(parts[start])
-            places = np.searchsorted(self._open(f"documents-{number}"), ordered[start:stop])
-            found.append(self._open(f"{name}-{number}")[places])
-        back = np.empty_like(order)
-        back[order] = np.arange(len(order))
-        return np.concatenate(found)[back]
-
-    def _open(self, name: str) -> np.ndarray:
-        if name not in self.opened:
-            self.opened[name] = np.load(self.folder / f"{name}.npy", mmap_mode="r")
-        return self.opened[name]
+class Sketches(Rows):
+    """Signatures and ranks of any documents, by number."""
 
     def signatures(self, documents: np.ndarray) -> np.ndarray:
-        return self._read("signatures", documents)
+        return self.read("signatures", documents)
 
     def ranks(self, documents: np.ndarray) -> np.ndarray:
-        return self._read("ranks", documents)
+        return self.read("ranks", documents)
 
     def similarities(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """How similar pairs of documents are by their signatures, a block at a time. Shapes: (n,) uint64 both, out (n,) float64."""
@@ -207,10 +184,6 @@ class Sketches:
         return np.concatenate(found)
 
 
-def _open_sketches(folder: Path, parts: list[Part]) -> Sketches:
-    return Sketches(folder, np.array([part.first for part in parts], np.uint64))
-
-
 # ---- documents that share a band
 
 
@@ -222,7 +195,7 @@ def link(_: int, folder: Path, parts: list[Part], number: int, path: Path, simil
     entries = entries[_is_shared(entries[:, 0])]
     found = np.empty((0, 2), np.uint64)
     if len(entries):
-        sketches = _open_sketches(folder, parts)
+        sketches = Sketches(folder, parts)
         documents, at = np.unique(entries[:, 1], return_inverse=True)
         places = np.empty(len(documents), np.int64)
         places[np.argsort(sketches.ranks(documents), kind="stable")] = np.arange(len(documents))
@@ -261,7 +234,7 @@ def judge(links: list[Path], folder: Path, parts: list[Part], number: int, count
     rows = rows[rows[:, 0] < rows[:, 1]]
     roots = np.unique(rows[:, 0])
     members = unique_rows(np.concatenate([rows, np.stack([roots, roots], axis=1)]))
-    sketches = _open_sketches(folder, parts)
+    sketches = Sketches(folder, parts)
     best = _best(members, sketches)
     of = best[np.searchsorted(roots, members[:, 0])]
     similarities = sketches.similarities(of, members[:, 1])

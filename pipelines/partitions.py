@@ -94,6 +94,33 @@ def remove_partitions(paths: Sequence[Path]) -> None:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
+class Rows:
+    """What files of parts say of any documents: `<name>-<number of the part>.npy` has a row for each document of the part."""
+
+    def __init__(self, folder: Path, parts: Sequence[Part]) -> None:
+        self._folder, self._firsts = folder, np.array([part.first for part in parts], np.uint64)
+        self._opened: dict[str, np.ndarray] = {}
+
+    def read(self, name: str, documents: np.ndarray) -> np.ndarray:
+        """The rows of documents. Shapes: documents (n,) uint64, n >= 1, in any order; out (n, ...)."""
+        order = np.argsort(documents, kind="stable")
+        ordered = documents[order]
+        parts = np.searchsorted(self._firsts, ordered, side="right") - 1
+        starts = np.flatnonzero(np.diff(parts, prepend=-1))
+        found = []
+        for start, stop in zip(starts, [*starts[1:], len(parts)], strict=True):
+            number = int(parts[start])
+            found.append(self._open(f"{name}-{number}.npy")[ordered[start:stop] - self._firsts[number]])
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        return np.concatenate(found)[back]
+
+    def _open(self, name: str) -> np.ndarray:
+        if name not in self._opened:
+            self._opened[name] = np.load(self._folder / name, mmap_mode="r")
+        return self._opened[name]
+
+
 @contextlib.contextmanager
 def workspace(into: Path, name: str) -> Iterator[Path]:
     """A temporary folder under `into` for the files of a search, removed at its end; those of searches that died are removed first.

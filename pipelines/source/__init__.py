@@ -25,7 +25,6 @@ from pipelines.source.warc import SUFFIXES as WARC_SUFFIXES
 from pipelines.source.warc import WarcArchive
 
 FORMATS: dict[str, type] = {
-    "bfcl": Bfcl,
     "jsonl": JsonlManifest,
     "json": JsonArray,
     "parquet": ParquetManifest,
@@ -36,6 +35,7 @@ FORMATS: dict[str, type] = {
     "datasets": DatasetsDir,
     "warc": WarcArchive,
     "tree": Tree,
+    "bfcl": Bfcl,
 }
 __all__ = [
     "FORMATS",

@@ -208,6 +208,17 @@ def test_exact_duplicates_found_before_are_taken_as_gone(tmp_path: Path) -> None
     assert result.totals["rejects"] == {"duplicate": 2, "near_duplicate": 1}
 
 
+def test_exact_duplicates_do_not_depend_on_order_or_partitions(tmp_path: Path) -> None:
+    corpus = measured(tmp_path / "a", PlantedText(400, per_split=50))
+    expected = find_duplicates(corpus, DIGEST, tmp_path / "a")
+    rows = [row for batch in read_batches(expected) for row in batch.to_pylist()]
+    pairs = [sorted((key_of(number), key_of(base_of(number)))) for number in range(400) if kind_of(number) == "exact"]
+    assert rows == [{"key": key, "kept": kept} for key, kept in sorted((high, low) for low, high in pairs)]
+    other = measured(tmp_path / "b", PlantedText(400, per_split=30, backwards=True))
+    found = find_duplicates(other, DIGEST, tmp_path / "b", rows_per_partition=20)
+    assert (found.name, found.read_bytes()) == (expected.name, expected.read_bytes())
+
+
 def test_corpora_with_nothing_to_find(tmp_path: Path) -> None:
     for name, texts in {
         "none": ("  ",),
