@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from processors import tokens
-from processors.contract import CONTRACT_FACTS, contract_facts, token_ids
+from processors.contract import CONTRACT_FACTS, token_ids
 from processors.licence import all_of
 from schemas.facts import EVERY, Fact
 from schemas.identity import digest
@@ -59,12 +59,14 @@ def best_fit(lengths: Sequence[int], room: int) -> list[list[int]]:
 def encoded(record: Record) -> tuple[np.ndarray, np.ndarray]:
     """Ids and labels of a document or a conversation of text, its end included. Shapes: (n,) int32 each; the first label is -100."""
     if isinstance(record, Document):
-        ids = np.array([*tokens.encode(record.text), tokens.END_OF_TEXT], np.int32)
-        labels = ids.copy()
+        listed = tokens.encode(record.text)
+        listed.append(tokens.END_OF_TEXT)
+        ids = np.fromiter(listed, np.int32, len(listed))
+        labels = ids  # a sequence copies them
     else:
         assert isinstance(record, Conversation)
         listed, learned = token_ids(record.turns)
-        ids = np.array(listed, np.int32)
+        ids = np.fromiter(listed, np.int32, len(listed))
         labels = np.where(np.array(learned, bool), ids, NOT_LEARNED).astype(np.int32)
     return ids, labels
 
@@ -128,19 +130,21 @@ def _pack(cuts: list[_Cut], size: int) -> PackedSequence:
     input_ids = np.full(size, tokens.END_OF_TEXT, np.int32)
     labels = np.full(size, NOT_LEARNED, np.int32)
     position_ids, segment_ids = np.zeros(size, np.int32), np.zeros(size, np.int32)
+    count_up = np.arange(max(cut.piece.num_tokens for cut in cuts), dtype=np.int32)
     start = 0
     for number, cut in enumerate(cuts, 1):
         stop = start + cut.piece.num_tokens
         input_ids[start:stop], labels[start:stop], segment_ids[start:stop] = cut.ids, cut.labels, number
         labels[start] = NOT_LEARNED  # else the loss would predict it from the piece before
-        position_ids[start:stop] = np.arange(cut.piece.num_tokens)
+        position_ids[start:stop] = count_up[: stop - start]
         start = stop
     pieces = tuple(cut.piece for cut in cuts)
     key = digest("packed", *(f"{piece.key} {piece.offset}" for piece in pieces))
     origin = Origin("packed", "", all_of(cut.origin.licence for cut in cuts), f"{len(pieces)} pieces")
+    counts = (start, 0, 0, start, int((labels >= 0).sum()))  # padding costs nothing
+    facts = {fact.name: count for fact, count in zip(CONTRACT_FACTS, counts, strict=True)}
+    facts |= {NUM_PIECES.name: len(pieces), NUM_PADDING.name: size - start}
     parents = tuple(dict.fromkeys(piece.key for piece in pieces))
-    sequence = PackedSequence(key, origin, input_ids, labels, position_ids, segment_ids, pieces, {}, parents)
-    facts = {**contract_facts(sequence), NUM_PIECES.name: len(pieces), NUM_PADDING.name: size - start}
     return PackedSequence(key, origin, input_ids, labels, position_ids, segment_ids, pieces, facts, parents)
 
 

@@ -167,16 +167,26 @@ def to_batch(records: Sequence[Record], schema: pa.Schema) -> pa.RecordBatch:
 def _packed_columns(records: Sequence[Record]) -> dict[str, object]:
     sequences = [record for record in records if isinstance(record, PackedSequence)]
     columns: dict[str, object] = {name: _int_lists([getattr(record, name) for record in sequences]) for name in SEQUENCE_ARRAYS}
-    columns["pieces"] = [
-        [{"key": piece.key, "offset": piece.offset, "num_tokens": piece.num_tokens} for piece in record.pieces] for record in sequences
-    ]
+    pieces = [piece for record in sequences for piece in record.pieces]
+    told = pa.StructArray.from_arrays(
+        [
+            pa.array([piece.key for piece in pieces], pa.string()),
+            pa.array(np.fromiter((piece.offset for piece in pieces), np.int32, len(pieces))),
+            pa.array(np.fromiter((piece.num_tokens for piece in pieces), np.int32, len(pieces))),
+        ],
+        fields=list(_PIECES.value_type),
+    )
+    columns["pieces"] = pa.ListArray.from_arrays(_offsets([len(record.pieces) for record in sequences]), told)
     return columns
 
 
 def _int_lists(arrays: list[np.ndarray]) -> pa.Array:
-    offsets = np.concatenate([[0], np.cumsum([len(array) for array in arrays])]).astype(np.int32)
-    flat = np.concatenate(arrays).astype(np.int32) if arrays else np.empty(0, np.int32)
-    return pa.ListArray.from_arrays(offsets, pa.array(flat))
+    flat = np.concatenate(arrays).astype(np.int32, copy=False) if arrays else np.empty(0, np.int32)
+    return pa.ListArray.from_arrays(_offsets([len(array) for array in arrays]), pa.array(flat))
+
+
+def _offsets(lengths: list[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32)
 
 
 def _turn_columns(record: Record, kind: str) -> dict[str, list[dict[str, object]]]:

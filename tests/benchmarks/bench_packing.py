@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import tempfile
 import time
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import tiktoken
 
 from pipelines.build import Execution, build, build_stages
 from pipelines.corpora.packed import pack_recipe, packed
 from pipelines.corpus_source import open_corpus
-from pipelines.sample.grammar import GRAMMARS, paragraph
 from pipelines.source import open_source
 from processors import tokens
 from schemas.corpus import Corpus
-from schemas.identity import keyed_rng
 from schemas.records import Document
 
 PATTERN = "|".join(
@@ -30,18 +30,21 @@ PATTERN = "|".join(
         r"\s+",
     )
 )
-NUM_DOCUMENTS, ROUNDS = 6_000, 3
+ROUNDS = 3
 
 
 def write_texts(path: Path) -> None:
-    """Articles of one to eight paragraphs in four languages."""
-    with path.open("w") as file:
-        for number in range(NUM_DOCUMENTS):
-            rng = keyed_rng(0, "bench.packing", str(number))
-            language = list(GRAMMARS)[number % 4 if number % 3 == 0 else 0]
-            topic = list(GRAMMARS[language].subjects)[0]
-            text = "\n\n".join(paragraph(rng, language, topic, 6) for _ in range(int(rng.integers(1, 9))))
-            file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+    """Text that every Python brings: its language reference, and the modules of its library, as they are and their doc strings alone."""
+    texts = list(topics.values())
+    library = Path(ast.__file__).parent
+    for file in sorted(library.rglob("*.py")):
+        if {"site-packages", "test", "tests", "lib2to3"} & set(file.relative_to(library).parts):
+            continue
+        source = file.read_text(encoding="utf-8")
+        texts += [source[start : start + 20_000] for start in range(0, len(source), 20_000)]
+        said = (ast.get_docstring(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.ClassDef))
+        texts += [text for text in said if text and len(text) > 200]
+    path.write_text("".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts if text.strip()))
 
 
 def encoding() -> tiktoken.Encoding:
