@@ -67,7 +67,7 @@ class Copies:
     def steps(self, earlier: Earlier) -> tuple[Step, ...]:
         """Looks at the corpus of the stage before. Raises ValueError for a similarity outside 0..1."""
         corpus, folder = Corpus(earlier.corpus), earlier.folder
-        exact = find_duplicates(corpus, DIGEST, folder)
+        exact = find_duplicates(corpus, DIGEST, folder, earlier.compute)
         steps = [each(drop_listed(exact))]
         if self.similarity:
             steps.append(each(drop_near_text(find_near_texts(corpus, folder, earlier.compute, self.similarity, without=exact))))

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.corpus_source import open_corpus
-from pipelines.dedup import drop_listed, find_duplicates
+from pipelines.distinct import distinct
 from pipelines.endpoint_groups import Endpoint
 from pipelines.recipe import Recipe
-from pipelines.stage import Earlier, Stage
+from pipelines.stage import Stage
 from pipelines.step import each, expand
 from pipelines.writing import write_steps
 from processors.anonymise import ScrubPersonalData
-from processors.contract import Contract
 from processors.tasks.document_summary import DocumentTask, DocumentWriting
 from processors.tasks.record_digest import RECORD_DIGEST
 from processors.tasks.summary import SummaryStyle
 from processors.tasks.summary_quality import KeepDocumentSummary
-from schemas.corpus import Corpus
 
 
 def summarisation(
@@ -70,15 +67,10 @@ def summarisation(
         seed=seed,
     )
 
-    def kept(earlier: Earlier) -> Recipe:
-        duplicates = find_duplicates(Corpus(earlier.corpus), RECORD_DIGEST, earlier.corpus.parent)
-        return Recipe(
-            name="summarisation",
-            title="Documents and meetings with requests for a summary and their summaries",
-            source=open_corpus(earlier.corpus),
-            steps=(each(drop_listed(duplicates)), each(Contract(max_tokens))),
-            seed=seed,
-            notes="Support is a check of words, numbers, dates and names, not of meaning: who did what to whom can be told wrongly.",
-        )
-
-    return (Stage(made.name, lambda _: made), Stage("summarisation", kept))
+    return distinct(
+        made,
+        RECORD_DIGEST,
+        "Documents and meetings with requests for a summary and their summaries",
+        max_tokens,
+        "Support is a check of words, numbers, dates and names, not of meaning: who did what to whom can be told wrongly.",
+    )

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.corpus_source import open_corpus
-from pipelines.dedup import drop_listed, find_duplicates
+from pipelines.distinct import distinct
 from pipelines.endpoint_groups import Endpoint
 from pipelines.recipe import Recipe
-from pipelines.stage import Earlier, Stage
+from pipelines.stage import Stage
 from pipelines.step import Step, each
 from pipelines.writing import write_steps
 from processors.anonymise import ScrubPersonalData
-from processors.contract import Contract
 from processors.tasks.preference import KeepPair
 from processors.tasks.record_digest import RECORD_DIGEST, DigestRecord
 from processors.tasks.safety import KeepSafe
 from processors.tasks.safety_posts import SafetyTemplates
 from processors.tasks.text_safety import SafetyConversationTask, SafetyPreferenceTask, SafetyReading, SafetyWriting
-from schemas.corpus import Corpus
 
 
 def text_safety(
@@ -61,15 +58,10 @@ def text_safety(
         seed=seed,
     )
 
-    def kept(earlier: Earlier) -> Recipe:
-        duplicates = find_duplicates(Corpus(earlier.corpus), RECORD_DIGEST, earlier.corpus.parent)
-        return Recipe(
-            name="text_safety",
-            title="Prompts, harmful and harmless, with safe answers",
-            source=open_corpus(earlier.corpus),
-            steps=(each(drop_listed(duplicates)), each(Contract(max_tokens))),
-            seed=seed,
-            notes="Whether an answer declines is told by its wording; what it says beyond that is not judged.",
-        )
-
-    return (Stage(made.name, lambda _: made), Stage("text_safety", kept))
+    return distinct(
+        made,
+        RECORD_DIGEST,
+        "Prompts, harmful and harmless, with safe answers",
+        max_tokens,
+        "Whether an answer declines is told by its wording; what it says beyond that is not judged.",
+    )

@@ -149,7 +149,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(os.readlink(path).encode()).hexdigest() if path.is_symlink() else file_sha256(path)
+    return hashlib.sha256(str(path.readlink()).encode()).hexdigest() if path.is_symlink() else file_sha256(path)
 
 
 def _by_family(files: dict[str, str]) -> dict[str, int]:

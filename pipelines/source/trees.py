@@ -39,7 +39,7 @@ from pipelines.source.split import (
     printable,
     unreadable_split,
 )
-from pipelines.source.tars import LINK_MEMBER, SPECIAL_MEMBER, TAR_ERRORS, UNSAFE_MEMBER, check_end, Header
+from pipelines.source.tars import LINK_MEMBER, SPECIAL_MEMBER, TAR_ERRORS, UNSAFE_MEMBER, Header, check_end
 from pipelines.source.tars import SUFFIXES as TAR_SUFFIXES
 from processors.code.package_licence import is_licence_file, is_metadata_file, is_notice_file, package_licence
 from schemas.identity import digest
