@@ -216,17 +216,19 @@ def build_stages(
     """
     execution = execution or Execution()
     results: list[BuildResult] = []
-    for number, stage in enumerate(stages, 1):
-        with progress() as shown:
-            before = results[-1].path if results else None
-            compute = partial(_compute, execution, Corpus(before), shown.note) if before else compute_here
-            folder = stage_folder(out, stage.name, False)
-            recipe = stage.make(Earlier(before, compute, folder))
-            results.append(build(recipe, stage_folder(out, stage.name, number == len(stages)), execution, shown))
+    with contextlib.ExitStack() as sessions:  # a Ray that a stage started for its graphs serves what follows
+        for number, stage in enumerate(stages, 1):
+            with progress() as shown:
+                before = results[-1].path if results else None
+                compute = partial(_compute, execution, Corpus(before), sessions, shown.note) if before else compute_here
+                recipe = stage.make(Earlier(before, compute, stage_folder(out, stage.name, False)))
+                results.append(build(recipe, stage_folder(out, stage.name, number == len(stages)), execution, shown))
     return results
 
 
-def _compute(execution: Execution, corpus: Corpus, note: Callable[[str], None], tasks: Sequence[Any]) -> list[Any]:
+def _compute(
+    execution: Execution, corpus: Corpus, sessions: contextlib.ExitStack, note: Callable[[str], None], tasks: Sequence[Any]
+) -> list[Any]:
     """Runs the tasks of a graph over a corpus in this process or on Ray, as its recipe would be run."""
     workers = execution.workers
     if workers is None:
@@ -236,6 +238,7 @@ def _compute(execution: Execution, corpus: Corpus, note: Callable[[str], None], 
         return compute_here(tasks)
     from pipelines import cluster
 
+    sessions.enter_context(cluster.session(workers, 0, execution.address, note))
     return cluster.compute(tasks, workers, execution.address, note)
 
 

@@ -138,12 +138,22 @@ def _is_crash(error: BaseException) -> bool:
     return isinstance(_cause(error), CRASHES)
 
 
+_embedded = False  # whether the Ray that runs was started here
+
+
 @contextlib.contextmanager
-def _session(workers: int, actor_cpus: float, address: str | None, note: Callable[[str], None]) -> Iterator[None]:
-    """An embedded Ray of our own, or somebody's cluster by address; ends only what it started."""
+def session(workers: int, actor_cpus: float, address: str | None, note: Callable[[str], None]) -> Iterator[None]:
+    """An embedded Ray of our own, or somebody's cluster by address; ends only what it started.
+
+    Inside another session that one is used, unless it is embedded and has too few CPUs: then it ends, and one that has them starts.
+    """
+    global _embedded
+    num_cpus = workers + math.ceil(actor_cpus)
     if ray.is_initialized():
-        yield
-        return
+        if not _embedded or ray.cluster_resources().get("CPU", 0) >= num_cpus:
+            yield
+            return
+        ray.shutdown()
     start = time.perf_counter()
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
@@ -151,17 +161,19 @@ def _session(workers: int, actor_cpus: float, address: str | None, note: Callabl
     else:
         ray.init(
             address="local",
-            num_cpus=workers + math.ceil(actor_cpus),
+            num_cpus=num_cpus,
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
             _node_ip_address="127.0.0.1",
             _temp_dir=os.path.join(tempfile.gettempdir(), f"corpusmill-ray-{os.getuid()}"),
             **options,
         )
+    _embedded = not address
     note(f"Ray started in {time.perf_counter() - start:.1f} s with {workers} workers")
     try:
         yield
     finally:
+        _embedded = False
         ray.shutdown()
 
 
@@ -173,7 +185,7 @@ def compute(tasks: Sequence[Any], workers: int, address: str | None, note: Calla
     import dask
     from ray.util.dask import ray_dask_get
 
-    with _session(workers, 0, address, note):
+    with session(workers, 0, address, note):
         try:
             return list(dask.compute(*tasks, scheduler=ray_dask_get, ray_remote_args={"max_retries": 0}))
         except (ray_errors.RayError, *CRASHES) as error:
@@ -294,7 +306,7 @@ def run_splits(
     """
     openers = [step for step in recipe.steps if step.is_opener]
     wanted = needs(openers, workers)
-    with _session(workers, wanted["CPU"], address, note):
+    with session(workers, wanted["CPU"], address, note):
         _preflight(wanted)
         start = time.perf_counter()
         pools = _Pools(openers, workers, replies) if openers else None

@@ -19,7 +19,7 @@ MAX_HEADS others in each, so a page that stands in the corpus a million times co
 What may be missed: pairs that share no band, by the curve of `chance_of_meeting`; and near documents of which neither is near to one
 of the heads of any band they share, where more than MAX_HEADS documents that are not near to one another share a band.
 
-Memory: a task holds a part (100,000 documents, 50 MB), a partition (4 million rows, some 300 MB), or what is left of a component when
+Memory: a task holds a part (100,000 documents, 50 MB), a partition (4 million rows, some 500 MB), or what is left of a component when
 its best document's copies are gone. The list itself is sorted in one process, 100 bytes a document that goes.
 """
 

@@ -38,12 +38,13 @@ from pipelines.partitions import (
     write_partitions,
 )
 from processors.text.domain import CODE, DOMAIN, code_ratio
+from processors.text.normalise import DIGEST, NUM_CHARS, text_digest
 from processors.text.words import FENCES
 from schemas.corpus import Corpus
 from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
-from schemas.records import Document, with_facts
+from schemas.records import Document
 from schemas.shard import write_replacing
 
 NUM_REPEATED_LINES = Fact("text.num_repeated_lines", int, "Lines taken out because they, or their paragraph, stand in many documents")
@@ -171,7 +172,7 @@ def _load(path: str) -> np.ndarray:
 @dataclass(frozen=True, slots=True)
 class DropRepeatedLines:
     """Takes the lines and paragraphs that `find_repeated_lines` listed out of a text. `listed` is the list's digest, and pins it in
-    the recipe. Lengths and digests that were measured before are those of the whole text.
+    the recipe. Length and digest of the text are measured anew; what else was measured before is of the whole text.
     """
 
     path: str = field(metadata={"fingerprint": False})
@@ -179,7 +180,7 @@ class DropRepeatedLines:
     takes: ClassVar = (Document,)
     gives: ClassVar = None
     reads: ClassVar = (DOMAIN,)
-    writes: ClassVar = (NUM_REPEATED_LINES,)
+    writes: ClassVar = (NUM_REPEATED_LINES, NUM_CHARS, DIGEST)
     reasons: ClassVar = (ONLY_REPEATED_LINES,)
     version: ClassVar = 1
 
@@ -189,7 +190,10 @@ class DropRepeatedLines:
             kept, num_lost = drop_lines(record.text, _load(self.path))
         if not kept.strip():
             return Reject(record.key, ONLY_REPEATED_LINES.name, f"all {num_lost} lines stand in many documents")
-        return with_facts(replace(record, text=kept) if num_lost else record, {NUM_REPEATED_LINES.name: num_lost})
+        facts = {**record.facts, NUM_REPEATED_LINES.name: num_lost}
+        if num_lost:
+            facts |= {NUM_CHARS.name: len(kept), DIGEST.name: text_digest(kept)}
+        return replace(record, text=kept, facts=facts)
 
 
 def drop_lines(text: str, listed: np.ndarray) -> tuple[str, int]:

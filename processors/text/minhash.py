@@ -10,7 +10,7 @@ runs). Two texts of similarity s agree in all rows of one band at least with pro
 
 Samples are those of one permutation hashing with optimal densification (Shrivastava 2017, https://arxiv.org/abs/1703.04664): one
 hash of each run puts it into a bin, the smallest of a bin is its sample, and an empty bin borrows from another. Measured beside a
-permutation a sample, on sets of 30 to 1,000 runs and similarities of 0.5 to 0.95: no bias, errors within 15 % of those of
+permutation a sample, on sets of 30 to 1,000 runs and similarities of 0.5 to 0.95: no bias, errors within 20 % of those of
 permutations below 60 runs, the same or smaller (down to 0.85 times) from 120 on, the same curve, and one pass over the runs in
 place of 112. Of a sample 16 bits are kept (b-bit minwise hashing, Li and Koenig 2010): two that differ look the same once in 65,536.
 """

@@ -30,7 +30,8 @@ def normalise(text: str) -> str:
 
     Leading white space of lines is kept, since it carries code.
     """
-    text = ftfy.fix_text(text, _FIX)
+    if not text.isascii() or "\r" in text or _CONTROL.search(text):  # else there is nothing to repair, and ftfy takes as long to see it
+        text = ftfy.fix_text(text, _FIX)
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     lines = []
     for line in text.split("\n"):

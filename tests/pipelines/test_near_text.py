@@ -286,7 +286,7 @@ def test_ray_gives_the_same_bytes(tmp_path: Path, workers: int) -> None:
     expected = find_near_texts(corpus, tmp_path, compute_here)
     out = tmp_path / "ray"
     out.mkdir()
-    with cluster._session(workers, 0, None, lambda _: None):  # for all of the search, which computes several graphs
+    with cluster.session(workers, 0, None, lambda _: None):  # for all of the search, which computes several graphs
         compute = partial(cluster.compute, workers=workers, address=None, note=lambda _: None)
         found = find_near_texts(corpus, out, compute, rows_per_partition=400)
     assert hashes(out) == {found.name: hashes(tmp_path)[expected.name]}
@@ -303,7 +303,7 @@ corpus, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 session, compute = contextlib.nullcontext(), compute_here
 if workers:
     from pipelines import cluster
-    session = cluster._session(workers, 0, None, lambda _: None)
+    session = cluster.session(workers, 0, None, lambda _: None)
     compute = partial(cluster.compute, workers=workers, address=None, note=lambda _: None)
 with session:
     find_near_texts(Corpus(corpus), out, compute, rows_per_partition=2_000)
