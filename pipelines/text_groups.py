@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipelines.step import Step, each
 from processors.text.c4 import CleanLines, KeepC4
@@ -10,7 +11,7 @@ from processors.text.fineweb import KeepFineWeb
 from processors.text.gopher import KeepGopherQuality, KeepGopherRepetition
 from processors.text.quality import MeasureQuality
 from processors.text.repetition import MeasureRepetition
-from processors.text.word_lists import KeepUnlisted, count_listed
+from processors.text.word_lists import ADULT, KeepUnlisted, count_listed
 
 RULES = ("gopher", "c4", "fineweb")
 
@@ -33,7 +34,8 @@ class Quality:
     max_short_line_ratio: float = 0.67
     max_dup_line_char_ratio: float = 0.01
     min_sentences: int = 5
-    word_lists: tuple[str, ...] = ()  # "adult", and paths of files or folders with a term a line
+    adult_words: bool = False  # counts the words of adult sites, a short English list
+    word_lists: tuple[Path, ...] = ()  # files, or folders of en.txt, de.txt, ..., with a term a line
     listed_words: str = "count"  # reject: documents with a larger share of listed words than the next are refused
     max_listed_ratio: float = 0.01
 
@@ -66,8 +68,9 @@ class Quality:
         if "fineweb" in self.rules:
             kept = KeepFineWeb(self.min_punctuated_line_ratio, self.max_dup_line_char_ratio, self.max_short_line_ratio)
             steps.append(each(kept))
-        if self.word_lists:
-            steps.append(each(count_listed(self.word_lists)))
+        lists = (*((ADULT,) if self.adult_words else ()), *map(str, self.word_lists))
+        if lists:
+            steps.append(each(count_listed(lists)))
             if self.listed_words == "reject":
                 steps.append(each(KeepUnlisted(self.max_listed_ratio)))
         return tuple(steps)
