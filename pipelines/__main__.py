@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -107,13 +108,16 @@ def build_command(
 
 def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) -> list[dict[str, Any]]:
     """Builds each corpus, stage after stage; gives their summary rows."""
-    return [build_job(job.corpus, _stages(job), out, execution, as_json) for job in jobs]
+    with contextlib.ExitStack() as sessions:
+        return [build_job(job.corpus, _stages(job), out, execution, as_json, sessions) for job in jobs]
 
 
-def build_job(corpus: str, stages: Sequence[Stage], out: Path, execution: Execution, as_json: bool) -> dict[str, Any]:
+def build_job(
+    corpus: str, stages: Sequence[Stage], out: Path, execution: Execution, as_json: bool, sessions: contextlib.ExitStack | None = None
+) -> dict[str, Any]:
     """Builds the stages of one corpus; gives its summary row. What goes wrong ends the command with a message."""
     try:
-        return summary_row(build_stages(stages, out, execution, partial(progress_for, as_json)))
+        return summary_row(build_stages(stages, out, execution, partial(progress_for, as_json), sessions))
     except PlanError as error:
         raise fail(str(error), 2) from error
     except (BuildError, ConservationError, DeclarationError, CorpusError, SchemaError, EngineMissing, OSError) as error:

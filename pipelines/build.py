@@ -180,8 +180,16 @@ def first_difference(old: Any, new: Any, where: str = "") -> str | None:
     return None if old == new else f"{where.rstrip('.')} was {old!r}, is now {new!r}"
 
 
-def build(recipe: Recipe, out: Path, execution: Execution | None = None, progress: Progress | None = None) -> BuildResult:
+def build(
+    recipe: Recipe,
+    out: Path,
+    execution: Execution | None = None,
+    progress: Progress | None = None,
+    sessions: contextlib.ExitStack | None = None,
+) -> BuildResult:
     """Builds, resumes, or finds already built, the corpus `out/<recipe.name>`.
+
+    A Ray that is started goes on `sessions`, for the builds that follow; without them it ends with the build.
 
     Raises:
         BuildError: other parameters than the corpus that is there, a changed source, too many faults, a full or read-only disk,
@@ -191,7 +199,7 @@ def build(recipe: Recipe, out: Path, execution: Execution | None = None, progres
     path = out / recipe.name
     try:
         with corpus_lock(path) as token:
-            return _build_locked(recipe, Corpus(path), token, execution, progress)
+            return _build_locked(recipe, Corpus(path), token, execution, progress, sessions)
     except EngineStopped as stopped:
         raise BuildError(f"building {path}: {stopped}") from stopped
     except OSError as error:
@@ -209,20 +217,25 @@ def build_stages(
     out: Path,
     execution: Execution | None = None,
     progress: Callable[[], contextlib.AbstractContextManager[Progress]] = lambda: contextlib.nullcontext(Quiet()),
+    sessions: contextlib.ExitStack | None = None,
 ) -> list[BuildResult]:
     """Builds the stages of a corpus one after another, the last one into `out`, those before it beside it.
 
+    A Ray that one of them starts serves those that follow, and goes on `sessions` where they are given.
+
     Raises: as `build`, and PlanError or ValueError where a stage cannot be made.
     """
+    if sessions is None:
+        with contextlib.ExitStack() as own:
+            return build_stages(stages, out, execution, progress, own)
     execution = execution or Execution()
     results: list[BuildResult] = []
-    with contextlib.ExitStack() as sessions:  # a Ray that a stage started for its graphs serves what follows
-        for number, stage in enumerate(stages, 1):
-            with progress() as shown:
-                before = results[-1].path if results else None
-                compute = partial(_compute, execution, Corpus(before), sessions, shown.note) if before else compute_here
-                recipe = stage.make(Earlier(before, compute, stage_folder(out, stage.name, False)))
-                results.append(build(recipe, stage_folder(out, stage.name, number == len(stages)), execution, shown))
+    for number, stage in enumerate(stages, 1):
+        with progress() as shown:
+            before = results[-1].path if results else None
+            compute = partial(_compute, execution, Corpus(before), sessions, shown.note) if before else compute_here
+            recipe = stage.make(Earlier(before, compute, stage_folder(out, stage.name, False)))
+            results.append(build(recipe, stage_folder(out, stage.name, number == len(stages)), execution, shown, sessions))
     return results
 
 
@@ -242,7 +255,9 @@ def _compute(
     return cluster.compute(tasks, workers, execution.address, note)
 
 
-def _build_locked(recipe: Recipe, corpus: Corpus, token: str, execution: Execution, progress: Progress) -> BuildResult:
+def _build_locked(
+    recipe: Recipe, corpus: Corpus, token: str, execution: Execution, progress: Progress, sessions: contextlib.ExitStack | None
+) -> BuildResult:
     start = time.perf_counter()
     if execution.rebuild:
         _remove_corpus(corpus)
@@ -268,7 +283,7 @@ def _build_locked(recipe: Recipe, corpus: Corpus, token: str, execution: Executi
 
     try:
         if pending:
-            _run_pending(recipe, pending, corpus.path, token, workers, execution, on_split, progress)
+            _run_pending(recipe, pending, corpus.path, token, workers, execution, on_split, progress, sessions)
     finally:
         progress.end()
     corpus.remove_orphans()
@@ -286,6 +301,7 @@ def _run_pending(
     execution: Execution,
     on_split: Callable[[SplitResult], None],
     progress: Progress,
+    sessions: contextlib.ExitStack | None,
 ) -> None:
     replies = Replies(Path(execution.replies) if execution.replies else replies_folder(path))
     if workers == 0:
@@ -297,6 +313,9 @@ def _run_pending(
         return
     from pipelines import cluster  # Ray takes a second to import; in-process builds do without
 
+    if sessions is not None:
+        wanted = cluster.needs([step for step in recipe.steps if step.is_opener], workers)
+        sessions.enter_context(cluster.session(workers, wanted["CPU"], execution.address, progress.note))
     cluster.run_splits(recipe, pending, path, token, replies, workers, execution.address, on_split, progress.note)
 
 

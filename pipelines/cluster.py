@@ -145,15 +145,26 @@ _embedded = False  # whether the Ray that runs was started here
 def session(workers: int, actor_cpus: float, address: str | None, note: Callable[[str], None]) -> Iterator[None]:
     """An embedded Ray of our own, or somebody's cluster by address; ends only what it started.
 
-    Inside another session that one is used, unless it is embedded and has too few CPUs: then it ends, and one that has them starts.
+    Inside another session that one is used. If it is embedded and has too few CPUs, one that has them takes its place until its end.
     """
     global _embedded
     num_cpus = workers + math.ceil(actor_cpus)
     if ray.is_initialized():
-        if not _embedded or ray.cluster_resources().get("CPU", 0) >= num_cpus:
-            yield
-            return
+        if _embedded and ray.cluster_resources().get("CPU", 0) < num_cpus:
+            ray.shutdown()
+            _start(num_cpus, workers, None, note)
+        yield
+        return
+    _start(num_cpus, workers, address, note)
+    _embedded = not address
+    try:
+        yield
+    finally:
+        _embedded = False
         ray.shutdown()
+
+
+def _start(num_cpus: int, workers: int, address: str | None, note: Callable[[str], None]) -> None:
     start = time.perf_counter()
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
@@ -168,13 +179,7 @@ def session(workers: int, actor_cpus: float, address: str | None, note: Callable
             _temp_dir=os.path.join(tempfile.gettempdir(), f"corpusmill-ray-{os.getuid()}"),
             **options,
         )
-    _embedded = not address
     note(f"Ray started in {time.perf_counter() - start:.1f} s with {workers} workers")
-    try:
-        yield
-    finally:
-        _embedded = False
-        ray.shutdown()
 
 
 def compute(tasks: Sequence[Any], workers: int, address: str | None, note: Callable[[str], None]) -> list[Any]:
