@@ -8,7 +8,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -109,15 +109,20 @@ def build_command(
 def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) -> list[dict[str, Any]]:
     """Builds each corpus, stage after stage; gives their summary rows."""
     with contextlib.ExitStack() as sessions:
-        return [build_job(job.corpus, _stages(job), out, execution, as_json, sessions) for job in jobs]
+        return [build_job(job.corpus, partial(_stages, job), out, execution, as_json, sessions) for job in jobs]
 
 
 def build_job(
-    corpus: str, stages: Sequence[Stage], out: Path, execution: Execution, as_json: bool, sessions: contextlib.ExitStack | None = None
+    corpus: str,
+    stages: Callable[[], Sequence[Stage]],
+    out: Path,
+    execution: Execution,
+    as_json: bool,
+    sessions: contextlib.ExitStack | None = None,
 ) -> dict[str, Any]:
     """Builds the stages of one corpus; gives its summary row. What goes wrong ends the command with a message."""
     try:
-        return summary_row(build_stages(stages, out, execution, partial(progress_for, as_json), sessions))
+        return summary_row(build_stages(stages(), out, execution, partial(progress_for, as_json), sessions))
     except PlanError as error:
         raise fail(str(error), 2) from error
     except (BuildError, ConservationError, DeclarationError, CorpusError, SchemaError, EngineMissing, OSError) as error:
@@ -251,7 +256,9 @@ def pack(
         recipe = pack_recipe(f"{path.resolve().name}-{context}", open_corpus(path), context)
     except (PlanError, CorpusError) as error:
         raise fail(f"packing {path}: {error}", 2) from error
-    rows = [build_job(recipe.name, only(recipe), out or path.resolve().parent, Execution(workers=workers, rebuild=rebuild), as_json)]
+    rows = [
+        build_job(recipe.name, partial(only, recipe), out or path.resolve().parent, Execution(workers=workers, rebuild=rebuild), as_json)
+    ]
     show_summary(rows, as_json)
 
 
