@@ -20,7 +20,7 @@ from tests.toy import hashes, toy_recipe
 
 pytestmark = pytest.mark.crash
 ROOT = Path(__file__).parents[2]
-NUM_KILLS = int(os.environ.get("CORPUSMILL_KILLS", "20"))
+NUM_KILLS = int(os.environ.get("CORPUSMILL_KILLS", "10"))
 
 
 def start(sample: Path, out: Path, workers: int, *more: str) -> subprocess.Popen[bytes]:
@@ -64,14 +64,14 @@ def test_kills_in_process(sample: Path, tmp_path: Path, untouched: tuple[dict[st
     rng = random.Random(7)
     killed = 0
     for number in range(NUM_KILLS):
-        out = tmp_path / str(number // 10)  # ten kills, one after the other, on the way of each build
+        out = tmp_path / str(number // 5)  # five kills, one after the other, on the way of each build
         process = start(sample, out, 0)
         try:
             process.wait(timeout=rng.uniform(0.35, 0.95) * seconds)
         except subprocess.TimeoutExpired:
             killed += 1
         kill_tree(process)
-        if number % 10 == 9 or number == NUM_KILLS - 1:
+        if number % 5 == 4 or number == NUM_KILLS - 1:
             finish(sample, out, 0)
             assert hashes(out) == expected
     assert killed >= NUM_KILLS // 4
@@ -80,7 +80,7 @@ def test_kills_in_process(sample: Path, tmp_path: Path, untouched: tuple[dict[st
 
 def test_kills_with_workers(sample: Path, tmp_path: Path, untouched: tuple[dict[str, str], float]) -> None:
     rng = random.Random(11)
-    for _ in range(3):
+    for _ in range(2):
         process = start(sample, tmp_path, 2)
         time.sleep(rng.uniform(9, 16))
         kill_tree(process)
