@@ -30,6 +30,7 @@ from schemas.shard import is_no_space, write_if_absent
 
 SMALL_ROWS = 600  # about ten seconds of the slowest steps
 SMALL_ASKED_ROWS = 40  # and of models that take a quarter of a second a row
+BYTES_PER_ROW = 2_048  # of archives that do not say how many rows they have: about a packed page of text
 SMALL_GRAPH_ROWS = 50_000  # a stage over a whole corpus of so few rows takes less time than Ray's start
 LIBRARIES = (
     "numpy",
@@ -322,13 +323,20 @@ def _run_pending(
 def _choose_workers(execution: Execution, pending: list[Any], asks_models: bool) -> int:
     if execution.workers is not None:
         return execution.workers
-    rows = [split.num_rows for split in pending]
+    rows = [_about_rows(split) for split in pending]
     bound = SMALL_ASKED_ROWS if asks_models else SMALL_ROWS
     is_small = (len(pending) <= 1 and not asks_models) or (min(rows, default=0) >= 0 and sum(rows) <= bound)
     if is_small and not execution.address:
         return 0  # seconds of work: starting Ray would take longer
     num_cpus = len(os.sched_getaffinity(0))
     return num_cpus if asks_models else min(num_cpus, len(pending))  # the models of one split work side by side too
+
+
+def _about_rows(split: Any) -> int:
+    """The rows of a split; where it does not know them as many as its size tells, -1 where it does not know that either."""
+    if split.num_rows >= 0 or split.size_bytes <= 0:
+        return int(split.num_rows)
+    return 1 + split.size_bytes // BYTES_PER_ROW
 
 
 def _remove_corpus(corpus: Corpus) -> None:
