@@ -38,7 +38,7 @@ from pipelines.partitions import (
     write_partitions,
 )
 from processors.text.domain import CODE, DOMAIN, code_ratio
-from processors.text.normalise import DIGEST, NUM_CHARS, text_digest
+from processors.text.normalise import DIGEST, NUM_CHARS, size_and_digest
 from processors.text.words import FENCES
 from schemas.corpus import Corpus
 from schemas.facts import Fact
@@ -192,7 +192,7 @@ class DropRepeatedLines:
             return Reject(record.key, ONLY_REPEATED_LINES.name, f"all {num_lost} lines stand in many documents")
         facts = {**record.facts, NUM_REPEATED_LINES.name: num_lost}
         if num_lost:
-            facts |= {NUM_CHARS.name: len(kept), DIGEST.name: text_digest(kept)}
+            facts |= size_and_digest(kept)
         return replace(record, text=kept, facts=facts)
 
 

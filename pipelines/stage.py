@@ -16,12 +16,12 @@ STAGES = ".stages"
 class Earlier:
     """What a stage is made from: the directory of the stage before (None for the first), and how to run a graph of tasks over it.
 
-    `folder` is where lists and indexes go that a stage's steps read; a corpus never counts them as its own.
+    `into` is where lists and indexes go that a stage's steps read; a corpus never counts them as its own.
     """
 
     path: Path | None = None
     compute: Compute = compute_here
-    folder: Path = Path()
+    into: Path | None = None
 
     @property
     def corpus(self) -> Path:
@@ -29,6 +29,13 @@ class Earlier:
         if self.path is None:
             raise ValueError("a first stage has no stage before it")
         return self.path
+
+    @property
+    def folder(self) -> Path:
+        """The folder for lists and indexes. Raises ValueError where none was given: they must not land wherever the program runs."""
+        if self.into is None:
+            raise ValueError("a stage with lists or indexes was given no folder for them")
+        return self.into
 
 
 @dataclass(frozen=True, slots=True)

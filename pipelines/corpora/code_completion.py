@@ -14,8 +14,7 @@ from typing import Any
 
 from pipelines.benchmarks import decontaminate, write_index
 from pipelines.corpus_source import open_corpus
-from pipelines.dedup import drop_listed, find_duplicates
-from pipelines.near_text import drop_near_text, find_near_texts
+from pipelines.distinct import drop_text_copies
 from pipelines.recipe import Recipe
 from pipelines.stage import Earlier, Stage
 from pipelines.step import each, expand
@@ -31,8 +30,6 @@ from processors.contract import Contract
 from processors.gates import KeepLicences
 from processors.licence import PERMISSIVE
 from processors.text.minhash import MinHash
-from processors.text.normalise import DIGEST
-from schemas.corpus import Corpus
 
 
 def code_completion(
@@ -92,13 +89,7 @@ def code_completion(
     )
 
     def cut(earlier: Earlier) -> Recipe:
-        corpus, into = Corpus(earlier.corpus), earlier.corpus.parent
-        duplicates = find_duplicates(corpus, DIGEST, into)
-        drops = [each(drop_listed(duplicates))]
-        if near_similarity < 1.0:
-            drops.append(each(drop_near_text(find_near_texts(corpus, into, earlier.compute, near_similarity, without=duplicates))))
-        if benchmarks:
-            drops.append(each(decontaminate(write_index(benchmarks, into))))
+        clean = (each(decontaminate(write_index(benchmarks, earlier.folder))),) if benchmarks else ()
         holes = CutHoles(
             character_ratio=character_ratio,
             line_ratio=line_ratio,
@@ -114,7 +105,13 @@ def code_completion(
             name="code_completion",
             title="Code with a hole and what is missing, and blocks that come next",
             source=open_corpus(earlier.corpus),
-            steps=(*drops, expand(holes), each(CheckFill()), each(Contract(max_tokens))),
+            steps=(
+                *drop_text_copies(earlier, near_similarity if near_similarity < 1.0 else 0.0),
+                *clean,
+                expand(holes),
+                each(CheckFill()),
+                each(Contract(max_tokens)),
+            ),
             seed=seed,
             notes="A licence is what the tree says of itself. C and C++ are parsed without their preprocessor.",
         )

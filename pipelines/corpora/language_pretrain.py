@@ -17,9 +17,8 @@ from typing import Any
 
 from pipelines.benchmarks import decontaminate, write_index
 from pipelines.corpus_source import open_corpus
-from pipelines.dedup import drop_listed, find_duplicates
+from pipelines.distinct import drop_text_copies
 from pipelines.endpoint_groups import Endpoint
-from pipelines.near_text import drop_near_text, find_near_texts
 from pipelines.recipe import Recipe
 from pipelines.repeated_lines import drop_repeated_lines, find_repeated_lines
 from pipelines.stage import Earlier, Stage
@@ -36,7 +35,7 @@ from processors.text.domain import MIXTURES, DetectDomain, Repeat
 from processors.text.extract import ExtractMainText
 from processors.text.language import DetectLanguage, KeepLanguages
 from processors.text.minhash import MINHASH, MinHash
-from processors.text.normalise import DIGEST, KeepLength, Normalise
+from processors.text.normalise import KeepLength, Normalise
 from schemas.corpus import Corpus
 
 NOTES = (
@@ -66,13 +65,10 @@ class Copies:
 
     def steps(self, earlier: Earlier) -> tuple[Step, ...]:
         """Looks at the corpus of the stage before. Raises ValueError for a similarity outside 0..1."""
-        corpus, folder = Corpus(earlier.corpus), earlier.folder
-        exact = find_duplicates(corpus, DIGEST, folder, earlier.compute)
-        steps = [each(drop_listed(exact))]
-        if self.similarity:
-            steps.append(each(drop_near_text(find_near_texts(corpus, folder, earlier.compute, self.similarity, without=exact))))
+        steps = [*drop_text_copies(earlier, self.similarity)]
         if self.max_line_documents:
-            steps.append(each(drop_repeated_lines(find_repeated_lines(corpus, folder, earlier.compute, self.max_line_documents))))
+            lines = find_repeated_lines(Corpus(earlier.corpus), earlier.folder, earlier.compute, self.max_line_documents)
+            steps.append(each(drop_repeated_lines(lines)))
         return tuple(steps)
 
 

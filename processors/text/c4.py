@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from processors.text.domain import CODE, DOMAIN, MATHS, MATHS_RATIO
 from processors.text.language import LANGUAGE
-from processors.text.normalise import DIGEST, NUM_CHARS, text_digest
+from processors.text.normalise import DIGEST, NUM_CHARS, size_and_digest
 from processors.text.quality import (
     ELLIPSES,
     HAS_LOREM_IPSUM,
@@ -114,7 +114,7 @@ class CleanLines:
             rules = ", ".join(f"{rule} {removed[rule]}" for rule in LINE_RULES if removed[rule])
             return Reject(record.key, NO_LINES.name, f"c4 removed all {sum(removed.values())} lines: {rules}")
         facts: dict[str, FactValue] = {NUM_REMOVED[rule].name: removed[rule] for rule in LINE_RULES}
-        facts |= {NUM_CITATIONS.name: citations, NUM_CHARS.name: len(text), DIGEST.name: text_digest(text)}
+        facts |= {NUM_CITATIONS.name: citations, **size_and_digest(text)}
         return replace(record, text=text, facts={**record.facts, **facts})
 
 

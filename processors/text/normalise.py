@@ -12,7 +12,7 @@ import ftfy
 from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
-from schemas.records import Document, with_facts
+from schemas.records import Document, FactValue, with_facts
 
 NUM_CHARS = Fact("text.num_chars", int, "Characters of the text after normalisation")
 DIGEST = Fact("text.digest", str, "Digest of the text without case and white space; equal digests are exact duplicates")
@@ -45,6 +45,11 @@ def text_digest(text: str) -> str:
     return digest("".join(unicodedata.normalize("NFKC", text).casefold().split()))
 
 
+def size_and_digest(text: str) -> dict[str, FactValue]:
+    """The facts NUM_CHARS and DIGEST of a text: measured once, and anew by what changes it."""
+    return {NUM_CHARS.name: len(text), DIGEST.name: text_digest(text)}
+
+
 @dataclass(frozen=True, slots=True)
 class Normalise:
     """Normalises a document and measures its length and digest."""
@@ -60,7 +65,7 @@ class Normalise:
         text = normalise(record.text)
         if not text.strip():
             return Reject(record.key, EMPTY.name, f"{len(record.text)} characters of white space or control")
-        return with_facts(replace(record, text=text), {NUM_CHARS.name: len(text), DIGEST.name: text_digest(text)})
+        return with_facts(replace(record, text=text), size_and_digest(text))
 
 
 @dataclass(frozen=True, slots=True)

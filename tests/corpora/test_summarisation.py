@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.build import Execution, build
+from pipelines.build import Execution, build_stages
 from pipelines.corpora.summarisation import summarisation
 from pipelines.corpus_source import open_corpus
 from pipelines.recipe import PlanError
 from pipelines.sample.summaries import make_summaries
 from pipelines.source import open_source
-from pipelines.stage import STAGES, Earlier, Stage
+from pipelines.stage import Stage
 from pipelines.verify import verify
 from processors.tasks.document_summary import source_of
 from processors.tasks.summary_quality import KeepDocumentSummary
@@ -33,16 +33,13 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def built(stages: tuple[Stage, ...], out: Path) -> tuple[Path, Counter[str]]:
     """The corpus, and what became of every record of every stage."""
-    earlier, outcomes = Earlier(), Counter[str]()
-    for number, stage in enumerate(stages):
-        is_last = number == len(stages) - 1
-        result = build(stage.make(earlier), out if is_last else out / STAGES, Execution(workers=0))
+    outcomes = Counter[str]()
+    for result in build_stages(stages, out, Execution(workers=0)):
         assert result.totals["num_faults"] == 0
         assert verify(result.path).problems == []
         outcomes.update(result.totals["rejects"])
-        earlier = Earlier(result.path)
-    outcomes["kept"] = int(Corpus(earlier.corpus).totals()["num_out"])  # type: ignore[call-overload]
-    return earlier.corpus, outcomes
+    outcomes["kept"] = int(Corpus(result.path).totals()["num_out"])  # type: ignore[call-overload]
+    return result.path, outcomes
 
 
 def expected(folder: Path, name: str) -> Counter[str]:

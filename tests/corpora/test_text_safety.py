@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.build import Execution, build
+from pipelines.build import Execution, build_stages
 from pipelines.corpora.text_safety import text_safety
 from pipelines.corpus_source import open_corpus
 from pipelines.sample.text_safety import make_text_safety
 from pipelines.source import open_source
-from pipelines.stage import STAGES, Earlier, Stage
+from pipelines.stage import Stage
 from pipelines.verify import verify
 from processors.tasks.safety import KeepSafe
 from schemas.corpus import Corpus
@@ -30,16 +30,13 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def built(stages: tuple[Stage, ...], out: Path) -> tuple[list[object], Counter[str]]:
     """The records, and what became of every one of every stage."""
-    earlier, outcomes = Earlier(), Counter[str]()
-    for number, stage in enumerate(stages):
-        is_last = number == len(stages) - 1
-        result = build(stage.make(earlier), out if is_last else out / STAGES, Execution(workers=0))
+    outcomes = Counter[str]()
+    for result in build_stages(stages, out, Execution(workers=0)):
         assert result.totals["num_faults"] == 0
         assert verify(result.path).problems == []
         outcomes.update(result.totals["rejects"])
-        earlier = Earlier(result.path)
-    outcomes["kept"] = int(Corpus(earlier.corpus).totals()["num_out"])  # type: ignore[call-overload]
-    source = open_corpus(earlier.corpus)
+    outcomes["kept"] = int(Corpus(result.path).totals()["num_out"])  # type: ignore[call-overload]
+    source = open_corpus(result.path)
     return [record for split in source.splits() for record in source.read(split)], outcomes
 
 
