@@ -2,9 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Debian packages and the programs they bring: flite speaks English, espeak-ng the other languages; ffmpeg's libraries serve the
-# optional neural voices (torchcodec; the codecs for decoding come inside PyAV); dot lays diagrams out; tesseract reads scanned pages.
-APT_PACKAGES := flite espeak-ng ffmpeg graphviz tesseract-ocr
-PROGRAMS := flite espeak-ng ffmpeg dot tesseract
+# optional neural voices (torchcodec; the codecs for decoding come inside PyAV); dot lays diagrams out; tesseract reads scanned pages;
+# bwrap is the wall around generated programs.
+APT_PACKAGES := flite espeak-ng ffmpeg graphviz tesseract-ocr bubblewrap
+PROGRAMS := flite espeak-ng ffmpeg dot tesseract bwrap
 
 .PHONY: setup demo test check fix bench clean
 

@@ -21,9 +21,9 @@ from pipelines import classify
 from pipelines.build import BuildError, Execution, build_stages
 from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, read_job
 from pipelines.corpora import CORPORA
-from pipelines.corpora.packed import pack_recipe
 from pipelines.corpus_source import open_corpus
 from pipelines.feed import ConservationError, DeclarationError
+from pipelines.packing import pack_recipe
 from pipelines.recipe import PlanError
 from pipelines.show import engines_table, progress_for, show_record, summary_lines, summary_row, summary_table
 from pipelines.stage import Stage, earlier_stages, only

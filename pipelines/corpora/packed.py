@@ -6,19 +6,16 @@ segment ids keep attention inside it, so that a packed batch computes what its r
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from pipelines.corpus_source import CorpusSource, JoinedShards, open_corpus
+from pipelines.corpus_source import CorpusSource, open_corpus
+from pipelines.packing import pack_recipe
 from pipelines.recipe import Recipe
 from pipelines.stage import Earlier, Stage, only
-from pipelines.step import each, gather
+from pipelines.step import each
 from processors.contract import Contract
 from processors.dialogue import TextTask
-from processors.packing import PackSequences
 
-MIN_GROUP_TOKENS = 2_000_000
-GROUP_SEQUENCES = 200  # a group's last sequence is half empty on average: a quarter of a percent of 200
 WHOLE_DOCUMENT_TOKENS = 10_000_000  # a document is cut into sequences, so that its own length is bounded by memory alone
 
 
@@ -44,16 +41,3 @@ def packed(
         return pack_recipe("packed", open_corpus(earlier.corpus), context_tokens, group_tokens, seed)
 
     return (Stage(documents.name, lambda _: documents), Stage("packed", joined))
-
-
-def pack_recipe(name: str, source: CorpusSource, context_tokens: int, group_tokens: int = 0, seed: int = 0) -> Recipe:
-    """The recipe that packs a corpus; see `packed`."""
-    group = group_tokens or max(MIN_GROUP_TOKENS, GROUP_SEQUENCES * context_tokens)
-    return Recipe(
-        name=name,
-        title=f"Sequences of {context_tokens} tokens, packed from {Path(source.root).name}",
-        source=JoinedShards(source, group),
-        steps=(gather(PackSequences(context_tokens)),),
-        seed=seed,
-        notes="A document longer than a sequence continues in another one, which does not see what came before.",
-    )

@@ -23,6 +23,7 @@ from pipelines.sample.decks import make_decks
 from pipelines.sample.documents import make_documents
 from pipelines.sample.images import make_images
 from pipelines.sample.pages import make_pages
+from pipelines.sample.reasoning import make_reasoning
 from pipelines.sample.receipts import make_receipts
 from pipelines.sample.sets import make_sets
 from pipelines.sample.speech import make_speech
@@ -36,7 +37,7 @@ from pipelines.sample.video import make_video
 from pipelines.sample.web import make_web
 from schemas.shard import file_sha256, write_replacing
 
-VERSION = 5
+VERSION = 6
 SAMPLE_FAMILIES: dict[str, Callable[[Path, int, int], None]] = {
     "speech": make_speech,
     "images": make_images,
@@ -59,6 +60,7 @@ SAMPLE_FAMILIES: dict[str, Callable[[Path, int, int], None]] = {
     "summaries": make_summaries,
     "text_safety": make_text_safety,
     "code": make_code,
+    "reasoning": make_reasoning,
 }
 LISTING = "sample.json"
 UNFINISHED = ".sample-unfinished"

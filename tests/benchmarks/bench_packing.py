@@ -12,8 +12,9 @@ from pydoc_data.topics import topics
 import tiktoken
 
 from pipelines.build import Execution, build, build_stages
-from pipelines.corpora.packed import pack_recipe, packed
+from pipelines.corpora.packed import packed
 from pipelines.corpus_source import open_corpus
+from pipelines.packing import pack_recipe
 from pipelines.source import open_source
 from processors import tokens
 from schemas.corpus import Corpus

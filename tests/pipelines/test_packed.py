@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from pipelines.__main__ import app
 from pipelines.build import Execution, build, build_stages
-from pipelines.corpora.packed import pack_recipe, packed
+from pipelines.corpora.packed import packed
 from pipelines.corpus_source import JoinedShards, open_corpus
+from pipelines.packing import pack_recipe
 from pipelines.recipe import PlanError
 from pipelines.source import JsonlManifest
 from pipelines.step import gather
