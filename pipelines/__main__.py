@@ -109,7 +109,7 @@ def build_command(
 def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) -> list[dict[str, Any]]:
     """Builds each corpus, stage after stage; gives their summary rows."""
     with contextlib.ExitStack() as sessions:
-        return [build_job(job.corpus, partial(_stages, job), out, execution, as_json, sessions) for job in jobs]
+        return [build_job(job.corpus, partial(_stages, job, out), out, execution, as_json, sessions) for job in jobs]
 
 
 def build_job(
@@ -131,10 +131,10 @@ def build_job(
         raise fail(f"stopped while building {corpus}; what is committed stays: run the same command again to go on") from None
 
 
-def _stages(job: Job) -> tuple[Stage, ...]:
+def _stages(job: Job, out: Path) -> tuple[Stage, ...]:
     """The stages of a job; a value that its corpus does not take is a usage error."""
     try:
-        return job.stages()
+        return job.stages(out)
     except ValueError as error:
         raise fail(f"corpus {job.corpus}: {error}", 2) from error
 

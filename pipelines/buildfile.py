@@ -11,6 +11,9 @@ max_s = 20.0                           # any keyword argument of the corpus's fu
 
 [corpora.vision_sft.slides]            # a family of a corpus
 source = "decks"
+
+[corpora.vision_speech]
+source = { corpus = "vision_sft.slides" }   # a corpus of the same build, named before it
 """
 
 from __future__ import annotations
@@ -39,6 +42,19 @@ class BuildFileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltCorpus:
+    """A corpus of the same build as a source: opened when it is finished."""
+
+    name: str
+
+
+def _opened(source: Any, out: Path) -> Any:
+    if isinstance(source, Union):
+        return Union(tuple(_opened(part, out) for part in source.sources))
+    return open_corpus(out / source.name) if isinstance(source, BuiltCorpus) else source
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One corpus to build."""
 
@@ -46,8 +62,9 @@ class Job:
     source: Any
     parameters: dict[str, Any] = field(default_factory=dict)
 
-    def stages(self) -> tuple[Stage, ...]:
-        return CORPORA[self.corpus].make(self.source, **_grouped(self.corpus, self.parameters))
+    def stages(self, out: Path) -> tuple[Stage, ...]:
+        """The stages, for a build whose corpora go to `out`. Raises CorpusError where it reads a corpus of `out` that is not finished."""
+        return CORPORA[self.corpus].make(_opened(self.source, out), **_grouped(self.corpus, self.parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +199,15 @@ def typed(value: Any, hint: Any, where: str, base: Path = Path()) -> Any:
 
 
 def resolve_source(said: Any, base: Path, where: str) -> Any:
-    """A path, a table with `path` and options, or a list of either, as a source."""
+    """A path, a table with `path` and options, `{ corpus = "name" }` for a corpus of the same build, or a list of these, as a source."""
     if isinstance(said, list):
         return Union(tuple(resolve_source(item, base, where) for item in said))
     table = {"path": said} if isinstance(said, str) else said
+    if isinstance(table, dict) and table.keys() == {"corpus"} and isinstance(table["corpus"], str):
+        _check_words({table["corpus"]: None}, tuple(CORPORA), where)
+        return BuiltCorpus(table["corpus"])
     if not isinstance(table, dict) or not isinstance(table.get("path"), str):
-        raise BuildFileError(f"{where} is {said!r}; expected a path, a table with a path, or a list of these")
+        raise BuildFileError(f"{where} is {said!r}; expected a path, a table with a path or a corpus, or a list of these")
     options = {name: value for name, value in table.items() if name != "path"}
     place = table["path"] if "://" in table["path"] else str(base / table["path"])
     try:

@@ -17,13 +17,18 @@ from schemas.facts import Fact
 def distinct(made: Recipe, fact: Fact, title: str, max_tokens: int, notes: str = "") -> tuple[Stage, ...]:
     """The recipe `made` (named `<corpus>.<stage>`), then its corpus without the records whose `fact`, a digest, another one has."""
     name = made.name.rpartition(".")[0]
+    return (Stage(made.name, lambda _: made), drop_copies(name, fact, title, max_tokens, notes, made.seed))
+
+
+def drop_copies(name: str, fact: Fact, title: str, max_tokens: int, notes: str = "", seed: int = 0) -> Stage:
+    """The corpus of the stage before without the records whose `fact`, a digest, another one has; tokens are counted, longer ones refused."""
 
     def kept(earlier: Earlier) -> Recipe:
         listed = find_duplicates(Corpus(earlier.corpus), fact, earlier.folder, earlier.compute)
         steps = (each(drop_listed(listed)), each(Contract(max_tokens)))
-        return Recipe(name=name, title=title, source=open_corpus(earlier.corpus), steps=steps, seed=made.seed, notes=notes)
+        return Recipe(name=name, title=title, source=open_corpus(earlier.corpus), steps=steps, seed=seed, notes=notes)
 
-    return (Stage(made.name, lambda _: made), Stage(name, kept))
+    return Stage(name, kept)
 
 
 def drop_text_copies(earlier: Earlier, similarity: float) -> tuple[Step, ...]:

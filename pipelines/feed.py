@@ -389,7 +389,8 @@ def _run_gather(step: Step, tally: Tally, records: Iterable[Record], written: di
                 continue
             _check_kind(step, group[0], result)
             _check_facts(step, result, written)
-            strangers = set(result.parents) - set(by_key)
+            had = by_key[result.key].parents if result.key in by_key else ()  # a record that stays itself keeps the parents that it had
+            strangers = set(result.parents) - set(by_key) - set(had)
             if strangers:
                 raise ConservationError(
                     f"step {step.name} gave {result.key} with parents {sorted(strangers)[:3]} that are not of its group"

@@ -111,6 +111,15 @@ def test_a_build_gathers_over_the_whole_corpus(corpus: Path, tmp_path: Path) -> 
     }
 
 
+def test_a_record_that_stays_itself_keeps_its_parents_when_it_is_gathered(corpus: Path, tmp_path: Path) -> None:
+    source = group([open_corpus(corpus)] * 2, CLASS, tmp_path, compute_here)
+    before = {record.key: record.parents for split in read(source) for record in split}
+    build(Recipe("counted", source, (gather(CountClass(), by=CLASS),)), tmp_path, INLINE)
+    counted = open_corpus(tmp_path / "counted")
+    assert {record.key: record.parents for split in counted.splits() for record in counted.read(split)} == before
+    assert any(before.values())
+
+
 def test_what_stands_for_corpora(corpus: Path, tmp_path: Path) -> None:
     opened = open_corpus(corpus)
     assert corpora_of(opened) == (opened,)
