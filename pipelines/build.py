@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.card import write_card
+from pipelines.endpoint.ledger import Spent, spent_on
 from pipelines.feed import Caller, LocalCaller
 from pipelines.graph import compute_here
 from pipelines.recipe import Recipe
@@ -52,12 +53,15 @@ LIBRARIES = (
     "lxml",
     "text2num",
     "whisper-normalizer",
-    "openai",
+    "httpx",
     "scikit-learn",
     "jsonschema",
     "xxhash",
     "tree-sitter",
     "charset-normalizer",
+    "math-verify",
+    "latex2sympy2_extended",
+    "sympy",
 )
 
 
@@ -113,6 +117,7 @@ class BuildResult:
     busy_s: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)
+    spent: Spent = field(default_factory=Spent)  # on served models, by requests whose end is known
 
 
 @contextlib.contextmanager
@@ -141,6 +146,10 @@ def replies_folder(corpus: Path) -> Path:
     """Where the replies of models are kept by default: beside the corpora, so that they and their stages share them."""
     out = corpus.parent.parent if corpus.parent.name == STAGES else corpus.parent
     return out / ".replies"
+
+
+def replies_of(execution: Execution, corpus: Path) -> Replies:
+    return Replies(Path(execution.replies) if execution.replies else replies_folder(corpus))
 
 
 def holds_token(corpus: Path, token: str) -> bool:
@@ -273,6 +282,8 @@ def _build_locked(
     result = BuildResult(recipe.name, corpus.path, {}, 0.0, len(pending), len(committed), workers)
     rows = sum(max(split.num_rows, 0) for split in pending)
     progress.start(recipe.name, len(splits), len(committed), rows)
+    folder = replies_of(execution, corpus.path).root or corpus.path
+    before = spent_on(folder)[0]
 
     def on_split(done: SplitResult) -> None:
         for total, part in (
@@ -289,6 +300,7 @@ def _build_locked(
         progress.end()
     corpus.remove_orphans()
     result.totals = corpus.totals() if not pending and corpus.is_complete() else finish(corpus, partial(write_card, recipe))
+    result.spent = spent_on(folder)[0] - before
     result.seconds = time.perf_counter() - start
     return result
 
@@ -304,7 +316,7 @@ def _run_pending(
     progress: Progress,
     sessions: contextlib.ExitStack | None,
 ) -> None:
-    replies = Replies(Path(execution.replies) if execution.replies else replies_folder(path))
+    replies = replies_of(execution, path)
     if workers == 0:
         with contextlib.ExitStack() as stack:
             openers = [step for step in recipe.steps if step.is_opener]

@@ -360,7 +360,8 @@ def _keep(step: Step, addresses: list[str], answers: list[bytes], replies: Repli
             f"step {step.name} was asked {len(addresses)} questions and gave {len(answers)} replies; they must be aligned"
         )
     for address, answer in zip(addresses, answers, strict=True):
-        replies.put(address, answer)
+        if address not in replies:  # an engine may have kept it already, the moment that it was there
+            replies.put(address, answer)
 
 
 def _kept(replies: Replies, address: str) -> bytes:
@@ -382,6 +383,7 @@ def _run_gather(step: Step, tally: Tally, records: Iterable[Record], written: di
             continue
         by_key = {record.key: record for record in group}
         covered: Counter[str] = Counter()
+        ancestors: set[str] = set()
         for result in results:
             if isinstance(result, Reject):
                 _refuse(step, tally, by_key, result)
@@ -390,12 +392,13 @@ def _run_gather(step: Step, tally: Tally, records: Iterable[Record], written: di
             _check_kind(step, group[0], result)
             _check_facts(step, result, written)
             had = by_key[result.key].parents if result.key in by_key else ()  # a record that stays itself keeps the parents that it had
-            strangers = set(result.parents) - set(by_key) - set(had)
+            joined = set(result.parents) - set(had)
+            strangers = joined - set(by_key)
             if strangers:
                 raise ConservationError(
                     f"step {step.name} gave {result.key} with parents {sorted(strangers)[:3]} that are not of its group"
                 )
-        ancestors = {key for result in results if not isinstance(result, Reject) for key in (result.key, *result.parents)}
+            ancestors |= {result.key, *joined}
         for key in by_key:
             if (key in ancestors) == (covered[key] == 1) or covered[key] > 1:
                 raise ConservationError(f"step {step.name}: record {key} must be a parent of a result or the key of exactly one Reject")

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from pipelines.build import BuildResult, Quiet
 from pipelines.build import Progress as ProgressProtocol
+from pipelines.endpoint.ledger import Spent
 from pipelines.run import SplitResult
 from processors import tokens
 from schemas.parts import Audio, Image, Text, ToolCall, ToolResult, Tools
@@ -97,7 +98,15 @@ def summary_row(results: list[BuildResult]) -> dict[str, Any]:
         "splits_resumed": sum(result.num_resumed for result in results),
         "workers": max(result.workers for result in results),
         "engines": {name: told for result in results for name, told in engines_of(result).items()},
+        "spent": spent_row(results),
     }
+
+
+def spent_row(results: list[BuildResult]) -> dict[str, float]:
+    """What was sent to served models and came back, and what it cost by the prices given; all 0 where none was asked."""
+    spent = sum((result.spent for result in results), Spent())
+    told = {"requests": spent.num_requests, "prompt_tokens": spent.prompt_tokens, "output_tokens": spent.output_tokens}
+    return {**told, "cost": round(spent.cost, 6)}
 
 
 def engines_of(result: BuildResult) -> dict[str, dict[str, float]]:
@@ -144,6 +153,10 @@ def summary_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
         told = [f"{name} {count}" for name, count in row["rejects"].items()] + ([f"FAULTS {row['faults']}"] if row["faults"] else [])
         if told:
             yield f"{row['corpus']} refused: {', '.join(told)}"
+        spent = row["spent"]
+        if spent["requests"]:
+            cost = f", cost {spent['cost']:.4g}" if spent["cost"] else ""
+            yield f"{row['corpus']}: {spent['requests']:,} requests, {spent['prompt_tokens']:,} tokens read, {spent['output_tokens']:,} written{cost}"
     for how, names in _ways(rows).items():
         yield f"{how}: {', '.join(names)}"
 

@@ -34,7 +34,8 @@ def write_steps(
 
 def ask_model(writing: Writing, endpoint: Endpoint, name: str = "write", num_rows: int = NUM_ROWS) -> Step:
     """Asks the endpoint's model; one actor keeps every request under way, so that rate and budget are one."""
-    return ask(WriteByModel(endpoint.engine(), writing), num_rows, name, pool=1)
+    engine = endpoint.engine()
+    return ask(WriteByModel(engine, writing), num_rows, name, pool=getattr(engine, "replicas", 1))
 
 
 def synthesis_steps(

@@ -1,6 +1,7 @@
 """A small real server of OpenAI's chat completions, in a process of its own, which answers by rule and fails as it is told to.
 
-`python -m tests.servers` prints its port, and serves until its standard input closes. `GET /log` gives every request that came, `POST /rules`
+`python -m tests.servers` prints its port, and serves until its standard input closes. `GET /log` gives every request that came,
+`GET /outcomes` counts them, `POST /rules`
 sets how it behaves: see Rules. What a fault hits depends on the question and on how often it came, so that every run is the same.
 """
 
@@ -68,6 +69,10 @@ class Server:
         """How often each question was answered in full: what has to be paid for."""
         return Counter(row["question"] for row in self.log() if row["outcome"] == "answer")
 
+    def outcomes(self) -> Counter[str]:
+        """How many requests ended how; of those that did not yet, `under way`."""
+        return Counter(json.loads(self._call("/outcomes")))
+
     def _call(self, path: str, data: bytes | None = None) -> bytes:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"http://127.0.0.1:{self.port}{path}", data, timeout=30) as response:
@@ -96,6 +101,9 @@ def answer(messages: list[dict[str, Any]]) -> str:
     content = messages[-1]["content"]
     parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
     text = "".join(part["text"] for part in parts if part["type"] == "text")
+    heard = [part["input_audio"] for part in parts if part["type"] == "input_audio"]
+    if heard:
+        return f"There are {len(heard)} sounds; the first is {heard[0]['format']} of {len(base64.b64decode(heard[0]['data'], validate=True))} bytes."
     sizes = [_size(part["image_url"]["url"]) for part in parts if part["type"] == "image_url"]
     told = text.rpartition("\n\n")[2]
     words = re.findall(r"[\w']+", told)
@@ -126,7 +134,21 @@ def answer(messages: list[dict[str, Any]]) -> str:
             for number in range(count)
         )
         return f"# Words and their letters\n\n{' '.join(cases)}"
+    if len(messages) > 2:
+        return f"You said before: {' | '.join(turn['content'] for turn in messages[:-1])}"
     return f"You said: {text}"
+
+
+def schema_answer(text: str, told: dict[str, Any]) -> str:
+    """What the model says when it is given a schema: an object with the number in the text, unless the text asks for something else."""
+    value = {"number": int(re.findall(r"\d+", text)[-1]), "kind": told["response_format"]["type"]}
+    if "MISS-IT" in text or ("MISS-ONCE" in text and told["seed"] == 0):
+        return json.dumps({**value, "number": "a few"})
+    return f"```json\n{json.dumps(value)}\n```" if "FENCE-IT" in text else json.dumps(value)
+
+
+def _sampled(message: dict[str, Any], number: int) -> dict[str, Any]:
+    return {**message, "content": f"{message['content']} #{number}"} if number and message["content"] is not None else message
 
 
 def _size(url: str) -> tuple[int, int]:
@@ -152,7 +174,8 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None: ...
 
     def do_GET(self) -> None:
-        self._send(200, canonical_json(self.entries).encode())
+        told: Any = Counter(entry["outcome"] for entry in list(self.entries)) if self.path == "/outcomes" else self.entries
+        self._send(200, canonical_json(told).encode())
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -224,11 +247,15 @@ class Handler(BaseHTTPRequestHandler):
         if "ODD-400" in text or told.get("top_p") == 0.123:
             return self._refuse(400, "bad", "I do not like this")
         finish = "content_filter" if "FILTER-IT" in text else "length" if "CUT-IT" in text else "stop"
-        said = answer(messages)
+        said = schema_answer(text, told) if "response_format" in told else answer(messages)
         message: dict[str, Any] = {"role": "assistant", "content": said[: len(said) // 2] if finish == "length" else said}
         if "DECLINE-IT" in text:
             message |= {"content": None, "refusal": "I will not say that."}
-        usage = {"prompt_tokens": len(text.split()), "completion_tokens": len(said.split()), "total_tokens": len(said.split())}
+        if "THINK-IT" in text:
+            message["reasoning_content"] = "I think so."
+        count = told.get("n", 1)
+        tokens = len(said.split()) * count
+        usage = {"prompt_tokens": len(text.split()), "completion_tokens": tokens, "total_tokens": tokens}
         whole = {
             "id": "x",
             "object": "chat.completion",
@@ -236,8 +263,17 @@ class Handler(BaseHTTPRequestHandler):
             "model": f"{told['model']}-served",
             "usage": usage if self.rules.usage else None,
         }
-        choices = [] if fault == "empty" else [{"index": 0, "message": message, "finish_reason": finish}]
-        body = json.dumps({**whole, "choices": choices}).encode()
+        choices = [
+            {"index": number, "message": _sampled(message, number), "finish_reason": finish}
+            for number in range({"empty": 0, "few": (count + 1) // 2, "many": count + 2}.get(fault, count))
+        ]
+        if fault == "twins":  # every choice says that it is the first
+            choices = [{**choice, "index": 0} for choice in choices]
+        if fault == "huge":
+            return self._send_huge()
+        if told.get("stream"):
+            return self._stream(whole, choices, fault)
+        body = json.dumps({**whole, "choices": choices[::-1]}).encode()
         if fault == "malformed":
             body = body[:-7]
         if fault == "half":
@@ -248,17 +284,66 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2])
             self.close_connection = True
             return fault
-        if fault == "chunks":  # a stream that breaks off between two chunks
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            half = body[: len(body) // 2]
-            self.wfile.write(f"{len(half):x}\r\n".encode() + half + b"\r\n")
+        if fault == "chunks":  # a body that breaks off between two chunks
+            self._begin_chunks("application/json")
+            self._chunk(body[: len(body) // 2])
             self.close_connection = True
             return fault
         self._send(200, body)
-        return fault or "answer"
+        return fault if fault in ("malformed", "empty") else "answer"
+
+    def _stream(self, whole: dict[str, Any], choices: list[dict[str, Any]], fault: str) -> str:
+        """Every choice in pieces, in turn; then how each ended, the usage, and the end."""
+        head = {name: value for name, value in whole.items() if name != "usage"}
+        events: list[Any] = [": a comment"]
+        for choice in choices:
+            for name in ("content", "reasoning_content", "refusal"):
+                said = choice["message"].get(name) or ""
+                pieces = [said[at : at + 7] for at in range(0, len(said), 7)]
+                events += [
+                    {**head, "choices": [{"index": choice["index"], "delta": {name: piece}, "finish_reason": None}]} for piece in pieces
+                ]
+        middle = len(events) // 2 + 1
+        events += [
+            {**head, "choices": [{"index": choice["index"], "delta": {}, "finish_reason": choice["finish_reason"]}]} for choice in choices
+        ]
+        if whole["usage"]:
+            events.append({**head, "choices": [], "usage": whole["usage"]})
+        if fault == "malformed":
+            events[middle:middle] = ['data: {"choices": [']
+        if fault == "stream_error":
+            events[middle:] = [{"error": {"message": "out of memory", "code": 500}}]
+        if fault in ("half", "chunks"):  # the connection, or only the stream, ends in the middle
+            events = events[:middle]
+        lines = [event if isinstance(event, str) else f"data: {json.dumps(event)}" for event in events]
+        if fault not in ("half", "chunks", "undone"):
+            lines.append("data: [DONE]")
+        self._begin_chunks("text/event-stream")
+        data = "".join(f"{line}\n\n" for line in lines).encode()
+        for at in range(0, len(data), 50):  # pieces that end anywhere
+            self._chunk(data[at : at + 50])
+        if fault == "half":
+            self.close_connection = True
+        else:
+            self._chunk(b"")
+        return fault if fault in ("malformed", "empty", "half", "chunks", "stream_error") else "answer"
+
+    def _send_huge(self) -> str:
+        """A body that is larger than any answer."""
+        self._begin_chunks("application/json")
+        for _ in range(64):
+            self._chunk(b" " * (1 << 20))
+        self._chunk(b"")
+        return "huge"
+
+    def _begin_chunks(self, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     def _refuse(self, status: int, code: str, message: str) -> str:
         self._send(status, json.dumps({"error": {"message": message, "code": code, "type": "invalid_request_error"}}).encode())

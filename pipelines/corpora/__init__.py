@@ -8,10 +8,14 @@ from typing import Any
 
 from pipelines.corpora.asr import asr
 from pipelines.corpora.ast import ast
+from pipelines.corpora.attempts import attempts
 from pipelines.corpora.audio_safety import audio_safety
 from pipelines.corpora.audio_understanding import audio_understanding
 from pipelines.corpora.chart import chart
 from pipelines.corpora.code_completion import code_completion
+from pipelines.corpora.cot_pretrain import cot_pretrain
+from pipelines.corpora.cot_sft import cot_sft
+from pipelines.corpora.dpo import dpo
 from pipelines.corpora.function_calling import function_calling
 from pipelines.corpora.grounding import grounding
 from pipelines.corpora.image_text import image_text
@@ -48,6 +52,7 @@ class CorpusKind:
 
 
 AUDIO = "JSONL or Parquet manifests (NeMo, Lhotse keys), folders, WebDataset tars"
+PROBLEMS = "JSONL or Parquet: problems with answers, choices or tests, and samples"
 TEXTS = "JSONL or Parquet: messages, conversations, question and answer, instruction and output"
 
 CORPORA: dict[str, CorpusKind] = {
@@ -129,4 +134,13 @@ CORPORA: dict[str, CorpusKind] = {
         "JSONL or Parquet: prompt, response, label; chosen and rejected; two responses with verdicts",
         ["text_safety/prompts.jsonl", "text_safety/pairs.jsonl"],
     ),
+    "attempts": CorpusKind(
+        attempts,
+        "R",
+        f"{PROBLEMS}; BFCL; or a served model to sample from",
+        ["reasoning/maths.jsonl", "reasoning/code.jsonl", "reasoning/choices.jsonl"],
+    ),
+    "cot_pretrain": CorpusKind(cot_pretrain, "R1", f"a pool of attempts; {PROBLEMS}", {"corpus": "attempts"}),
+    "cot_sft": CorpusKind(cot_sft, "R2", f"a pool of attempts; {PROBLEMS}", {"corpus": "attempts"}),
+    "dpo": CorpusKind(dpo, "R3, L2", f"a pool of attempts; {PROBLEMS}; pairs with votes, scores or a choice", {"corpus": "attempts"}),
 }

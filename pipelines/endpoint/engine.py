@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from pipelines.endpoint.budget import Budget
-from pipelines.endpoint.client import Client, Patience
+from pipelines.endpoint.budget import REPLIES, RUN, Budget, Prices
+from pipelines.endpoint.client import Client, Form, Patience
+from pipelines.endpoint.ledger import Ledger
 from pipelines.endpoint.rate import Lanes
-from processors.engine import EngineStopped
+from pipelines.endpoint.transport import Transport
+from processors.engine import EngineMissing, EngineStopped
 from processors.tasks.writing import Keep, Prompt, Reply
 from schemas.identity import canonical_json
 
@@ -50,6 +54,13 @@ class OpenAiEngine:
     max_requests: int = field(default=0, metadata=FREE)  # of one run; 0 is without a bound
     max_output_tokens_total: int = field(default=0, metadata=FREE)
     tokens_field: str = field(default="max_tokens", metadata=FREE)  # newer models of OpenAI call it max_completion_tokens
+    samples_per_request: int = field(default=1, metadata=FREE)  # of one question; more than 1 where the server takes `n`
+    stream: bool = field(default=False, metadata=FREE)  # replies come in pieces: `timeout_s` is then the wait for the next one
+    max_cost: float = field(default=0.0, metadata=FREE)  # in the currency of the prices; 0 is without a bound
+    prompt_price: float = field(default=0.0, metadata=FREE)  # of a million tokens
+    output_price: float = field(default=0.0, metadata=FREE)
+    budget_of: str = field(default=RUN, metadata=FREE)  # what the bounds are of: one run, or all that was ever spent on these replies
+    keep_thoughts: bool = False  # a thought that the server takes out of the text stands before it, between <think> and </think>
     keeps_replies: ClassVar = True
     resources: ClassVar = {"num_cpus": 0}  # it waits; the work is the server's
     calls_at_once: ClassVar = 4  # lists of prompts that an actor may be given at a time, so that none waits for another's slowest
@@ -65,7 +76,13 @@ class OpenAiEngine:
             raise ValueError(f"base_url is {self.base_url!r}, expected the address of a server such as http://localhost:8000/v1")
         if not self.model:
             raise ValueError("model is empty, expected the name by which the server knows it")
-        for name, least in (("concurrency", 1), ("max_tries", 1), ("max_requests", 0), ("max_output_tokens_total", 0)):
+        for name, least in (
+            ("concurrency", 1),
+            ("max_tries", 1),
+            ("max_requests", 0),
+            ("max_output_tokens_total", 0),
+            ("samples_per_request", 1),
+        ):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {least} or more")
         if self.timeout_s <= 0 or self.temperature < 0 or not 0 < self.top_p <= 1:
@@ -74,20 +91,37 @@ class OpenAiEngine:
         if self.tokens_field not in ("max_tokens", "max_completion_tokens"):
             raise ValueError(f"tokens_field is {self.tokens_field!r}, expected max_tokens or max_completion_tokens")
 
+        if min(self.max_cost, self.prompt_price, self.output_price) < 0:
+            raise ValueError("max_cost, prompt_price and output_price are 0 or more")
+        if self.max_cost and not (self.prompt_price or self.output_price):
+            raise ValueError("max_cost needs prompt_price and output_price (money per million tokens), or nothing would ever cost anything")
+        if self.budget_of not in (RUN, REPLIES):
+            raise ValueError(f"budget_of is {self.budget_of!r}, expected {RUN} or {REPLIES}")
+
     @property
     def name(self) -> str:
         return self.model
 
+    def without_secrets(self, text: str) -> str:
+        """A text that is kept, without the key."""
+        key = os.environ.get(self.api_key_env, "").strip()
+        return text.replace(key, "[key]") if len(key) >= MIN_SECRET_CHARS else text
+
     def identity(self) -> str:
         """All that decides a reply beside the prompt. A prompt's own digest covers its system message and its bound."""
-        sampling = {"temperature": self.temperature, "top_p": self.top_p, "seed": self.sampling_seed}
+        sampling: dict[str, object] = {"temperature": self.temperature, "top_p": self.top_p, "seed": self.sampling_seed}
+        if self.keep_thoughts:  # told only where it is so: replies that were kept before it could be stay valid
+            sampling["keep_thoughts"] = True
         return f"openai {self.version} {canonical_json({'model': self.model, 'revision': self.revision, **sampling})}"
 
     @contextlib.contextmanager
-    def open(self, keep: Keep = _forget) -> Iterator[Callable[[list[Prompt]], list[Reply]]]:
-        """The callable answers the prompts of a list side by side. `keep` is called from a thread of its own."""
+    def open(self, keep: Keep = _forget, place: Path | None = None) -> Iterator[Callable[[list[Prompt]], list[Reply]]]:
+        """The callable answers the prompts of a list side by side. `keep` is called from threads of its own, several at once.
+
+        `place` is the folder of the replies, where what is spent is written down; without it nothing but this run is known.
+        """
         with _loop_in_a_thread() as loop:
-            client = asyncio.run_coroutine_threadsafe(self._connect(), loop).result()
+            client = asyncio.run_coroutine_threadsafe(self._connect(place), loop).result()
 
             def write(prompts: list[Prompt]) -> list[Reply]:
                 answering = asyncio.run_coroutine_threadsafe(client.answer(prompts, keep), loop)
@@ -100,25 +134,34 @@ class OpenAiEngine:
             try:
                 yield write
             finally:
-                asyncio.run_coroutine_threadsafe(client.api.close(), loop).result()
+                asyncio.run_coroutine_threadsafe(client.close(), loop).result()
 
-    async def _connect(self) -> Client:
-        import openai
+    async def _connect(self, place: Path | None) -> Client:
+        try:
+            import httpx
+        except ImportError as error:
+            raise EngineMissing("asking an endpoint needs httpx: pip install 'httpx>=0.28,<1'") from error
 
         key = os.environ.get(self.api_key_env, "").strip()
         if not (key.isascii() and key.isprintable()):
             raise EngineStopped(f"the key in {self.api_key_env} has characters that no HTTP header can carry; set it anew")
-        timeout = openai.Timeout(self.timeout_s, connect=min(30.0, self.timeout_s))
-        api = openai.AsyncOpenAI(api_key=key or NO_KEY, base_url=self.base_url, max_retries=0, timeout=timeout)
-        sampling = {"model": self.model, "temperature": self.temperature, "top_p": self.top_p, "seed": self.sampling_seed}
+        connect = functools.partial(
+            httpx.AsyncClient,
+            base_url=self.base_url,
+            headers={"Authorization": f"Bearer {key or NO_KEY}", "Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(self.timeout_s, connect=min(30.0, self.timeout_s)),
+            verify=httpx.create_ssl_context(),
+        )
+        prices = Prices(self.prompt_price, self.output_price)
+        ledger = Ledger(place, self.model, is_durable=self.budget_of == REPLIES)
+        budget = Budget(self.max_requests, self.max_output_tokens_total, self.max_cost, prices, self.budget_of, ledger)
+        sampling = {"model": self.model, "temperature": self.temperature, "top_p": self.top_p}
         return Client(
-            api,
-            sampling,
-            self.tokens_field,
-            key if len(key) >= MIN_SECRET_CHARS else "",
+            Transport(connect, key if len(key) >= MIN_SECRET_CHARS else "", self.timeout_s),
+            Form(sampling, self.sampling_seed, self.tokens_field, self.samples_per_request, self.stream, self.keep_thoughts),
             Lanes(self.concurrency),
-            Budget(self.max_requests, self.max_output_tokens_total),
-            Patience(self.timeout_s, self.max_tries),
+            budget,
+            Patience(self.max_tries),
         )
 
 

@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Callable
 from typing import Any
 
+from pipelines.endpoint.ledger import FILE as SPENT
 from pipelines.source.arrays import JsonArray
 from pipelines.source.bfcl import Bfcl
 from pipelines.source.coco import CocoAnnotations
@@ -16,6 +17,7 @@ from pipelines.source.folders import Folder
 from pipelines.source.manifest import SUFFIXES as JSONL_SUFFIXES
 from pipelines.source.manifest import JsonlManifest
 from pipelines.source.pages import Pages
+from pipelines.source.replies import KeptReplies
 from pipelines.source.split import Source, Split
 from pipelines.source.tables import DatasetsDir, ParquetManifest
 from pipelines.source.tars import SUFFIXES as TAR_SUFFIXES
@@ -36,6 +38,7 @@ FORMATS: dict[str, type] = {
     "warc": WarcArchive,
     "tree": Tree,
     "bfcl": Bfcl,
+    "replies": KeptReplies,
 }
 __all__ = [
     "FORMATS",
@@ -45,6 +48,7 @@ __all__ = [
     "Folder",
     "JsonArray",
     "JsonlManifest",
+    "KeptReplies",
     "Pages",
     "ParquetManifest",
     "Source",
@@ -130,6 +134,8 @@ def _guess(place: str, root: str, name: str, names: list[str]) -> str:
         return "datasets"
     if "possible_answer" in names:
         return "bfcl"
+    if SPENT in names:
+        return "replies"
     for suffixes, format in (
         (TAR_SUFFIXES, "webdataset"),
         (JSONL_SUFFIXES, "jsonl"),

@@ -16,6 +16,7 @@ from schemas.records import Row
 
 MATHS, CODE, LOGIC, TOOLS, OTHER = "maths", "code", "logic", "tools", "other"
 DOMAINS = (MATHS, CODE, LOGIC, TOOLS, OTHER)
+SOURCE_SAMPLER = "reference"  # the sampler of worked solutions that are the source's own
 
 PROBLEM = Fact(
     "attempt.problem", str, "Digest of what is asked and of how answers are judged: attempts that share it answer the same problem"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,9 +30,11 @@ from processors.attempts.problem import (
     attempts_of,
     problem_of,
 )
+from processors.attempts.write_calls import CALLS, plain_calls
+from processors.tools.schema import FORMS, read_tools, write_tools
 from processors.verify.verdict import CANNOT_TELL, Verdict
 from schemas.outcome import Reason, Reject
-from schemas.parts import Text
+from schemas.parts import Part, Text, Tools
 from schemas.records import Conversation, FactValue, Row, Turn
 
 NO_ATTEMPTS = Reason("no_attempts", "The problem has no attempts, and no model was asked for any")
@@ -54,23 +56,29 @@ class TellAttempts:
         problem, attempts = problem_of(row), attempts_of(row)
         if not attempts:
             return Reject(row.key, NO_ATTEMPTS.name, "the row holds none; give it samples, or a model to sample from")
-        asked = tuple(_asked(problem))
+        asked = (*_system(problem), Turn("user", (Text(problem.text),)))
         known = problem.digest()
         return [
             Conversation(
                 row.key,
                 row.origin,
-                (*asked, Turn("assistant", (Text(attempt.text),), True)),
+                (*asked, Turn("assistant", (Text(_said(problem, attempt)),), True)),
                 {**row.facts, **facts_of(problem, known, attempt)},
             )
             for attempt in attempts
         ]
 
 
-def _asked(problem: Problem) -> Iterator[Turn]:
-    if problem.system:
-        yield Turn("system", (Text(problem.system),))
-    yield Turn("user", (Text(problem.text),))
+def _system(problem: Problem) -> tuple[Turn, ...]:
+    """The system message, with the tools of a problem of calls at its end."""
+    told: tuple[Part, ...] = (Text(problem.system),) if problem.system else ()
+    if problem.verifier == CALLS and (tools := json.loads(problem.judged_by).get("tools")):
+        told = (*told, Tools(write_tools(read_tools(json.dumps(tools, ensure_ascii=False)), FORMS[0])))
+    return (Turn("system", told),) if told else ()
+
+
+def _said(problem: Problem, attempt: Attempt) -> str:
+    return plain_calls(attempt.text) if problem.verifier == CALLS else attempt.text
 
 
 def facts_of(problem: Problem, digest: str, attempt: Attempt) -> dict[str, FactValue]:

@@ -2,12 +2,15 @@
 
 Read are `chosen` and `rejected` (transcripts as "\\n\\nHuman: ...\\n\\nAssistant: ...", lists of messages, or answers to the row's
 prompt), and two answers with a verdict: an id of the better or of the safer one (`response_0`, `response_1`), the votes of
-annotators (`response1`, `response2`, `annotator1`, ...; 0 is a tie), or a winner (`response_a`, `response_b`, `winner`).
-A vote needs more than half of the voices. Both sides answer the same prompt: they share every turn but the last.
+annotators (`response1`, `response2`, `annotator1`, ... or a list `votes`; 0 is a tie), or a winner (`response_a`, `response_b`, `winner`,
+and the arena's `conversation_a`, `winner_model_a`). Two answers with scores, and lists of answers with scores or ranks, give the best
+against the worst; see processors/tasks/scored_answers.py. A vote needs more than half of the voices. Where numbers are equal it is a tie.
+Both sides answer the same prompt: they share every turn but the last.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,10 +18,11 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import ClassVar
 
-from processors.dialogue import LANGUAGE, language_field
+from processors.dialogue import LANGUAGE, language_field, text_field
 from processors.messages import BAD_MESSAGE, LIST_COLUMNS, MESSAGE_REASONS, NO_ANSWER, read_turns
 from processors.pairs import ANSWER_COLUMNS
 from processors.tasks.fragments import words_of
+from processors.tasks.scored_answers import LISTS, best_and_worst, listed_answers, number_of, scores_of_two, side_scores
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Text
@@ -30,6 +34,18 @@ SIMILARITY = Fact("preference.similarity_ratio", float, "Share of word pairs tha
 LENGTH_RATIO = Fact(
     "preference.length_ratio", float, "Words of the chosen answer for one of the rejected; characters in Chinese and Japanese"
 )
+KIND = Fact(
+    "pair.kind", str, "Why one side is preferred: sampled, corrected, reference (a verifier says so), votes, scores, ranks or stated"
+)
+MARGIN = Fact(
+    "pair.margin",
+    float,
+    "By how much the chosen side is preferred: the difference of scores or ranks on their source's scale, of votes that of their shares; "
+    "1 where one side is only called better, or right",
+)
+CHOSEN_SAMPLER = Fact("pair.chosen_sampler", str, "Who wrote the chosen side, empty where the source does not say")
+REJECTED_SAMPLER = Fact("pair.rejected_sampler", str, "Who wrote the rejected side, empty where the source does not say")
+SOURCE = Fact("pair.source", str, "The source's own word on where the prompt is from, empty where it has none")
 
 NO_PAIR = Reason("no_pair", "The row has no two answers with a word on which is preferred")
 BAD_VERDICT = Reason("bad_verdict", "The row's verdict names neither of the two answers, nor a tie")
@@ -37,6 +53,7 @@ TIE = Reason("tie", "Neither answer is preferred by more than half of the voices
 DIFFERENT_PROMPTS = Reason("different_prompts", "The two sides share no prompt: they differ before their last answer")
 TOO_SIMILAR = Reason("too_similar", "Both answers have nearly the same words")
 BAD_PROPORTION = Reason("bad_proportion", "One answer is so much longer than the other that length alone tells them apart")
+SMALL_MARGIN = Reason("small_margin", "The chosen side is preferred by less than the least margin")
 PAIR_REASONS = (*MESSAGE_REASONS, NO_PAIR, BAD_VERDICT, TIE, DIFFERENT_PROMPTS)
 
 ANSWER_PAIRS = (
@@ -46,10 +63,14 @@ ANSWER_PAIRS = (
     ("response_a", "response_b"),
     ("answer_a", "answer_b"),
     ("output_1", "output_2"),
+    ("conversation_a", "conversation_b"),
 )
+VOTES, SCORES, RANKS, STATED = "votes", "scores", "ranks", "stated"
 SAFER, BETTER = "safer", "better"
 ID_COLUMNS = {SAFER: ("safer_response_id", "better_response_id"), BETTER: ("better_response_id", "safer_response_id")}
 WINNER_COLUMNS = ("winner", "preference", "preferred", "choice")
+WINNER_FLAGS = ("winner_model_a", "winner_model_b", "winner_tie")
+MARGIN_COLUMNS = ("margin", "score_margin", "reward_margin")
 _VOTE = re.compile(r"(?:annotator|vote)_?\d{1,3}")
 _SPEAKER = re.compile(r"(?:\A\s*|\n\n)(Human|User|Assistant|System):[ \t]*", re.I)
 _TRANSCRIPT_ROLES = {"human": "user", "user": "user", "assistant": "assistant", "system": "system"}
@@ -65,6 +86,20 @@ class Pair:
     rejected: tuple[Turn, ...]
     facts: Mapping[str, FactValue] = field(default_factory=dict)
     first_is_chosen: bool = True
+    kind: str = STATED
+    margin: float = 1.0
+    samplers: tuple[str, str] = ("", "")  # of the chosen and of the rejected answer
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of two answers is preferred (0 the first, 1 the second), by what, and by how much; see MARGIN."""
+
+    winner: int
+    share: float = 1.0
+    num_votes: int = 0
+    kind: str = STATED
+    margin: float = 1.0
 
 
 # ---- who is preferred
@@ -80,45 +115,62 @@ def majority(votes: Iterable[int]) -> tuple[int | None, float]:
     return (value if 2 * count > total else None), count / total
 
 
-def verdict(fields: Mapping[str, object], names: tuple[str, str], prefer: str = SAFER) -> tuple[int, float, int]:
-    """Which answer is preferred (0 the first, 1 the second), the share of the votes for it, and how many votes there are.
-
-    Raises: Refused with tie, bad_verdict or no_pair.
-    """
+def verdict(fields: Mapping[str, object], names: tuple[str, str], prefer: str = SAFER) -> Choice:
+    """What the row says of its two answers: votes before an id, a winner, and scores. Raises: Refused with tie, bad_verdict or no_pair."""
     votes = [fields[name] for name in sorted(fields) if _VOTE.fullmatch(name) and fields[name] is not None]
+    listed = fields.get("votes")
+    votes = votes or (listed if isinstance(listed, list) else [])
     if votes:
-        read = [_vote(vote) for vote in votes]
+        read = [_vote(vote, names) for vote in votes]
         winner, share = majority(read)
         if winner is None or winner == _TIE:
             raise Refused(TIE, f"votes are {', '.join(map(str, votes))}")
-        return winner, share, len(votes)
+        return Choice(winner, share, len(votes), VOTES, share - read.count(1 - winner) / len(read))
     told = next((name for name in ID_COLUMNS[prefer] if fields.get(name) is not None), None)
     if told is not None:
         chosen = fields[told]
         if isinstance(chosen, bool) or chosen not in (0, 1):
             raise Refused(TIE if chosen in (-1, "tie") else BAD_VERDICT, f"{told} is {chosen!r}, expected 0 or 1")
-        return int(str(int(float(str(chosen))))), 1.0, 0
+        return Choice(int(str(int(float(str(chosen))))))
     told = next((name for name in WINNER_COLUMNS if fields.get(name) not in (None, "")), None)
-    if told is None:
+    if told is not None:
+        stated = _winner(str(fields[told]).strip().lower(), names)
+        if stated is None:
+            raise Refused(BAD_VERDICT, f"{told} is {fields[told]!r}, expected {names[0]}, {names[1]}, model_a, model_b, a, b or tie")
+        return _stated(stated, f"{told} is {fields[told]!r}")
+    flags = [fields.get(name) for name in WINNER_FLAGS]
+    if any(flag is not None for flag in flags):
+        if [flag in (1, "1") for flag in flags].count(True) != 1:
+            raise Refused(BAD_VERDICT, f"{', '.join(WINNER_FLAGS)} are {flags}, expected 1 for one of them")
+        return _stated((_FIRST, _SECOND, _TIE)[[flag in (1, "1") for flag in flags].index(True)], "winner_tie is 1")
+    scores = scores_of_two(fields, names)
+    if scores is None:
         raise Refused(
-            NO_PAIR, f"expected {', '.join((*ID_COLUMNS[prefer], *WINNER_COLUMNS))} or the votes of annotators beside {' and '.join(names)}"
+            NO_PAIR,
+            f"expected {', '.join((*ID_COLUMNS[prefer], *WINNER_COLUMNS))}, scores or the votes of annotators beside {' and '.join(names)}",
         )
-    winner = _winner(str(fields[told]).strip().lower(), names)
-    if winner is None:
-        raise Refused(BAD_VERDICT, f"{told} is {fields[told]!r}, expected {names[0]}, {names[1]}, model_a, model_b, a, b or tie")
+    if scores[0] == scores[1]:
+        raise Refused(TIE, f"both answers have the score {scores[0]:g}")
+    return Choice(int(scores[1] > scores[0]), kind=SCORES, margin=abs(scores[1] - scores[0]))
+
+
+def _stated(winner: int, detail: str) -> Choice:
     if winner == _TIE:
-        raise Refused(TIE, f"{told} is {fields[told]!r}")
-    return winner, 1.0, 0
+        raise Refused(TIE, detail)
+    return Choice(winner)
 
 
-def _vote(vote: object) -> int:
-    """1 and 2 are the answers in order, 0 is a tie."""
+def _vote(vote: object, names: tuple[str, str]) -> int:
+    """0 is the first answer, 1 the second, -1 a tie; votes are 1, 2 and 0, or name an answer as a winner is named."""
     number = int(vote) if isinstance(vote, int | float) and not isinstance(vote, bool) and vote in (0, 1, 2) else None
     if number is None and isinstance(vote, str) and vote.strip() in ("0", "1", "2"):
         number = int(vote)
-    if number is None:
-        raise Refused(BAD_VERDICT, f"a vote is {vote!r}, expected 0 (tie), 1 or 2")
-    return number - 1
+    if number is not None:
+        return number - 1
+    named = _winner(vote.strip().lower(), names) if isinstance(vote, str) else None
+    if named is None:
+        raise Refused(BAD_VERDICT, f"a vote is {str(vote)[:40]!r}, expected 0 (tie), 1 or 2, or a, b or tie")
+    return named
 
 
 def _winner(told: str, names: tuple[str, str]) -> int | None:
@@ -167,7 +219,9 @@ def _side(row: Row, value: object) -> tuple[Turn, ...]:
     if is_transcript(value):
         return transcript_turns(str(value))
     base = {name: told for name, told in row.fields.items() if name not in (*ANSWER_COLUMNS, "chosen", "rejected", *LIST_COLUMNS)}
-    prompt = row.fields.get("prompt")
+    prompt, context = row.fields.get("prompt"), row.fields.get("context")
+    if prompt is None and isinstance(context, list):  # HelpSteer3
+        prompt = context
     if isinstance(value, list):
         earlier = prompt if isinstance(prompt, list) else []
         shared = len(earlier) and value[: len(earlier)] == earlier
@@ -204,17 +258,90 @@ def has_pair(fields: Mapping[str, object]) -> bool:
 
 def read_pair(row: Row, prefer: str = SAFER) -> Pair:
     """The two sides of a row, the preferred one first. Raises: Refused with one of PAIR_REASONS."""
+    row = _unlisted(row)
     fields = row.fields
     if fields.get("chosen") is not None and fields.get("rejected") is not None:
         sides, votes = (_side(row, fields["chosen"]), _side(row, fields["rejected"])), {AGREEMENT.name: 1.0, NUM_VOTES.name: 0}
-        return Pair(*join_sides(*sides), votes)
+        kind, margin = _stated_margin(fields)
+        return Pair(*join_sides(*sides), votes, kind=kind, margin=margin, samplers=_samplers(fields, "chosen", "rejected"))
     names = next(((first, second) for first, second in ANSWER_PAIRS if first in fields and second in fields), None)
     if names is None:
+        return _best_of_list(row)
+    choice = verdict(fields, names, prefer)
+    sides = (_side(row, fields[names[choice.winner]]), _side(row, fields[names[1 - choice.winner]]))
+    samplers = next((found for ends in ("ab", "12", "01") if any(found := _samplers(fields, *ends))), ("", ""))
+    if choice.winner != _FIRST:
+        samplers = samplers[::-1]
+    facts: dict[str, FactValue] = {AGREEMENT.name: round(choice.share, 4), NUM_VOTES.name: choice.num_votes}
+    return Pair(*join_sides(*sides), facts, choice.winner == _FIRST, choice.kind, choice.margin, samplers)
+
+
+def _stated_margin(fields: Mapping[str, object]) -> tuple[str, float]:
+    """The kind and the margin of a row with `chosen` and `rejected`. Raises: Refused where its numbers say tie, or the opposite."""
+    scores = side_scores(fields)
+    margin = next((told for name in MARGIN_COLUMNS if (told := number_of(fields.get(name))) is not None), None)
+    if scores is not None:
+        margin = scores[0] - scores[1]
+    if margin is None:
+        return STATED, 1.0
+    said = f"scores of {scores[0]:g} and {scores[1]:g}" if scores is not None else f"a margin of {margin:g}"
+    if margin <= 0:
+        raise Refused(BAD_VERDICT if margin else TIE, f"chosen and rejected have {said}, expected more for chosen")
+    return SCORES, margin
+
+
+def _samplers(fields: Mapping[str, object], first: str, second: str) -> tuple[str, str]:
+    """Who wrote each side: `model_a`, `chosen_model` or `chosen-model`."""
+
+    def of(side: str) -> str:
+        return text_field(fields, f"model_{side}", f"{side}_model", f"{side}-model")
+
+    return of(first), of(second)
+
+
+def _best_of_list(row: Row) -> Pair:
+    """The best of a list of answers against the worst. Raises: Refused."""
+    found = listed_answers(row.fields)
+    if found is None:
         told = "; ".join(f"{first} and {second}" for first, second in (("chosen", "rejected"), *ANSWER_PAIRS))
-        raise Refused(NO_PAIR, f"expected two answers in the columns {told}")
-    winner, share, num_votes = verdict(fields, names, prefer)
-    sides = (_side(row, fields[names[winner]]), _side(row, fields[names[1 - winner]]))
-    return Pair(*join_sides(*sides), {AGREEMENT.name: round(share, 4), NUM_VOTES.name: num_votes}, winner == _FIRST)
+        raise Refused(NO_PAIR, f"expected two answers in the columns {told}, or a list with scores or ranks in {', '.join(LISTS)}")
+    answers, ranked = found
+    if len(answers) < 2:
+        raise Refused(NO_PAIR, f"{len(answers)} of the row's answers have a score or a rank, expected 2 or more")
+    best, worst = best_and_worst(answers)
+    if best.score == worst.score:
+        raise Refused(TIE, f"all {len(answers)} answers have the {'rank' if ranked else 'score'} {abs(best.score):g}")
+    bare = replace(row, fields={name: value for name, value in row.fields.items() if name not in LISTS})
+    sides = join_sides(_side(bare, best.answer), _side(bare, worst.answer))
+    votes: dict[str, FactValue] = {AGREEMENT.name: 1.0, NUM_VOTES.name: 0}
+    return Pair(*sides, votes, True, RANKS if ranked else SCORES, best.score - worst.score, (best.sampler, worst.sampler))
+
+
+def _unlisted(row: Row) -> Row:
+    """A row whose prompt and answers are JSON lists of what was said turn by turn, as the arena's are, as two conversations."""
+    names = ("prompt", "response_a", "response_b")
+    listed = [_json_list(row.fields.get(name)) for name in names]
+    if not all(listed) or len({len(texts) for texts in listed}) > 1:
+        return row
+    sides = {
+        name: [
+            {"role": role, "content": text}
+            for asked, said in zip(listed[0], texts, strict=True)
+            for role, text in (("user", asked), ("assistant", said))
+        ]
+        for name, texts in zip(names[1:], listed[1:], strict=True)
+    }
+    return replace(row, fields={**{name: value for name, value in row.fields.items() if name != "prompt"}, **sides})
+
+
+def _json_list(value: object) -> list[str]:
+    """A list of texts, or the JSON of one; empty for anything else."""
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return []
+    return value if isinstance(value, list) and all(isinstance(item, str) for item in value) else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +352,9 @@ class PreferenceTask:
     takes: ClassVar = (Row,)
     gives: ClassVar = Preference
     reads: ClassVar = ()
-    writes: ClassVar = (LANGUAGE, AGREEMENT, NUM_VOTES)
+    writes: ClassVar = (LANGUAGE, AGREEMENT, NUM_VOTES, KIND, MARGIN, CHOSEN_SAMPLER, REJECTED_SAMPLER, SOURCE)
     reasons: ClassVar = PAIR_REASONS
-    version: ClassVar = 1
+    version: ClassVar = 2
 
     def __post_init__(self) -> None:
         if self.prefer not in ID_COLUMNS:
@@ -238,16 +365,31 @@ class PreferenceTask:
             pair = read_pair(row, self.prefer)
         except Refused as refused:
             return Reject(row.key, refused.reason.name, refused.detail)
-        facts = {**row.facts, LANGUAGE.name: language_field(row.fields), **pair.facts}
+        told: dict[str, FactValue] = {
+            LANGUAGE.name: language_field(row.fields),
+            KIND.name: pair.kind,
+            MARGIN.name: round(pair.margin, 4),
+            CHOSEN_SAMPLER.name: pair.samplers[0],
+            REJECTED_SAMPLER.name: pair.samplers[1],
+            SOURCE.name: text_field(row.fields, "source", "dataset"),
+        }
+        facts = {**row.facts, **told, **pair.facts}
         return Preference(row.key, row.origin, pair.prompt, pair.chosen, pair.rejected, facts, row.parents)
+
+
+def word_pairs(text: str, language: str = "en") -> Counter[tuple[str, str]]:
+    """The pairs of neighbouring words, counted; the start and the end are words, too."""
+    return Counter(pairwise(["", *words_of(text, language), ""]))
+
+
+def shared_ratio(one: Counter[tuple[str, str]], other: Counter[tuple[str, str]]) -> float:
+    """Dice's coefficient of what two counts share."""
+    return 2 * (one & other).total() / (one.total() + other.total())
 
 
 def similarity(first: str, second: str, language: str = "en") -> float:
     """Dice's coefficient of the pairs of neighbouring words, counted; 1 for two texts without words that are the same."""
-    pairs = [Counter(pairwise(["", *words_of(text, language), ""])) for text in (first, second)]
-    total = pairs[0].total() + pairs[1].total()
-    shared = (pairs[0] & pairs[1]).total()
-    return 2 * shared / total
+    return shared_ratio(word_pairs(first, language), word_pairs(second, language))
 
 
 def _said(turns: tuple[Turn, ...]) -> str:
@@ -278,3 +420,22 @@ class KeepPair:
             detail = f"{lengths[0]} and {lengths[1]} words, expected a ratio of {self.max_length_ratio:g} or less"
             return Reject(record.key, BAD_PROPORTION.name, detail)
         return with_facts(record, {SIMILARITY.name: alike, LENGTH_RATIO.name: round(lengths[0] / lengths[1], 4)})
+
+
+@dataclass(frozen=True, slots=True)
+class KeepMargin:
+    """Keeps pairs whose margin, in the units of their source, is `min_margin` or more."""
+
+    min_margin: float
+    takes: ClassVar = (Preference,)
+    gives: ClassVar = None
+    reads: ClassVar = (MARGIN,)
+    writes: ClassVar = ()
+    reasons: ClassVar = (SMALL_MARGIN,)
+    version: ClassVar = 1
+
+    def __call__(self, record: Preference) -> Preference | Reject:
+        margin = float(record.facts[MARGIN.name])
+        if margin < self.min_margin:
+            return Reject(record.key, SMALL_MARGIN.name, f"margin {margin:g}, expected {self.min_margin:g} or more")
+        return record

@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from schemas.facts import Fact
 from schemas.identity import canonical_json, digest
@@ -23,20 +23,58 @@ from schemas.replies import Replies
 
 GIVEN, TEMPLATES, OPENAI = "given", "templates", "openai"
 WRITTEN_BY = Fact("task.written_by", str, "Who wrote the task's text: given (the source), templates (by rule), or the name of a model")
+ROLES = ("user", "assistant")  # of earlier turns; the system message has a field of its own
+MAX_ASKED_CHARS = 1 << 20  # of a question that is kept beside its reply
 BAD_REPLY = Reason("bad_reply", "The language model's reply is not in the form that was asked for")
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question to a language model, with the image files that it is about. Units: `max_tokens` bounds the reply."""
+    """A question to a language model, with the media files that it is about. Units: `max_tokens` bounds the reply.
+
+    `sample` tells apart the replies to one question that is asked several times, `history` has the earlier turns (role, text), and `schema` is a
+    JSON schema, as canonical JSON, that the reply has to match.
+    """
 
     text: str
     system: str = ""
     max_tokens: int = 1_024
     images: tuple[bytes, ...] = ()
+    sample: int = 0
+    audios: tuple[bytes, ...] = ()
+    schema: str = ""
+    history: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sample < 0:
+            raise ValueError(f"sample is {self.sample}, expected 0 or more")
+        for role, _ in self.history:
+            if role not in ROLES:
+                raise ValueError(f"a turn of the history is by {role!r}, expected {' or '.join(ROLES)}")
 
     def digest(self) -> str:
-        return digest(self.system, self.text, str(self.max_tokens), *self.images)
+        """All that is asked, and which sample. What came to prompts later counts only where it is used: replies kept before stay valid."""
+        asked = digest(self.system, self.text, str(self.max_tokens), *self.images)
+        later = {
+            "sample": self.sample,
+            "audios": [digest(audio) for audio in self.audios],
+            "schema": self.schema,
+            "history": [list(turn) for turn in self.history],
+        }
+        used = {name: value for name, value in later.items() if value}
+        return digest(asked, canonical_json(used)) if used else asked
+
+    def asked(self) -> dict[str, Any]:
+        """What is kept beside a reply of its question: the messages, media by type and digest; without them where they are long."""
+        media = [("image", file) for file in self.images] + [("audio", file) for file in self.audios]
+        parts: list[dict[str, str]] = [{"type": kind, "digest": digest(file)} for kind, file in media]
+        turns = [("system", self.system)] if self.system else []
+        messages: list[dict[str, Any]] = [{"role": role, "content": text} for role, text in (*turns, *self.history)]
+        messages.append({"role": "user", "content": [*parts, {"type": "text", "text": self.text}] if parts else self.text})
+        told = {"question": self.digest(), "max_tokens": self.max_tokens, "sample": self.sample}
+        if len(self.text) + len(self.system) + len(self.schema) + sum(len(text) for _, text in self.history) > MAX_ASKED_CHARS:
+            return told
+        return {**told, "messages": messages, **({"schema": self.schema} if self.schema else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +87,17 @@ class Reply:
     num_prompt_tokens: int = -1
     num_output_tokens: int = -1
 
-    def to_bytes(self) -> bytes:
-        """As it is kept: JSON after a byte that no text in UTF-8 has; an engine that says no more than the text gives the text alone."""
-        return b"\xff" + canonical_json(dataclasses.asdict(self)).encode("utf-8", "replace")
+    def to_bytes(self, asked: Mapping[str, Any] | None = None) -> bytes:
+        """As it is kept: JSON after a byte that no text in UTF-8 has, with what was asked where that is told."""
+        told = {**dataclasses.asdict(self), **({"asked": asked} if asked is not None else {})}
+        return b"\xff" + canonical_json(told).encode("utf-8", "replace")
 
     @staticmethod
     def from_bytes(kept: bytes) -> Reply:
-        return Reply(**json.loads(kept[1:])) if kept.startswith(b"\xff") else Reply(kept.decode())
+        """Of an engine that says no more than the text, that text alone was kept."""
+        if not kept.startswith(b"\xff"):
+            return Reply(kept.decode())
+        return Reply(**{name: value for name, value in json.loads(kept[1:]).items() if name != "asked"})
 
 
 Keep = Callable[[Prompt, Reply], None]
@@ -65,7 +107,9 @@ class LlmEngine(Protocol):
     """Writes text. `identity()` says model, version and sampling parameters: all that decides a reply beside the prompt.
 
     The callable gives texts, or Replies. An engine that answers many prompts at once may have `keeps_replies`, true: its `open` then takes
-    a function that it calls with each prompt and its Reply the moment there is one, so that none is paid for twice when a call is cut off.
+    a function that it calls with each prompt and its Reply the moment there is one, so that none is paid for twice when a call is cut off,
+    and the folder of the replies (or None), where it may write down what was spent. `without_secrets(text)` of an engine that has a key takes
+    the key out of a text that is kept.
     """
 
     @property
@@ -130,16 +174,8 @@ class WriteByModel:
     def identity(self) -> str:
         return self.engine.identity()
 
-    @contextlib.contextmanager
-    def open(self, replies: Replies | None = None) -> Iterator[Callable[[list[Prompt]], list[bytes]]]:
-        """With `replies` (for an engine that `keeps_replies`) each reply is kept as soon as it is there."""
-
-        def keep(prompt: Prompt, reply: Reply) -> None:
-            if replies is not None:
-                replies.put(digest(self.identity(), prompt.digest()), reply.to_bytes())
-
-        with self.engine.open(keep) if self.keeps_replies else self.engine.open() as write:  # type: ignore[call-arg]
-            yield lambda prompts: [said.encode() if isinstance(said, str) else said.to_bytes() for said in write(prompts)]
+    def open(self, replies: Replies | None = None) -> AbstractContextManager[Callable[[list[Prompt]], list[bytes]]]:
+        return asking(self.engine, replies)
 
     def questions(self, row: Row) -> list[Prompt] | Reject:
         prompt = self.writing.prompt(row)
@@ -151,6 +187,37 @@ class WriteByModel:
             return Reject(row.key, BAD_REPLY.name, f"{reply.why}; the reply starts {reply.text[:60]!r}")
         written = self.writing.read(row, reply.text)
         return written if isinstance(written, Reject) else with_facts(written, {WRITTEN_BY.name: self.engine.name})
+
+
+@contextlib.contextmanager
+def asking(engine: LlmEngine, replies: Replies | None = None) -> Iterator[Callable[[list[Prompt]], list[bytes]]]:
+    """The callable of an asking step, from prompts to replies as they are kept, aligned; what every step that asks a model opens.
+
+    With `replies` (for an engine that `keeps_replies`) each reply is kept as soon as it is there, with its question.
+    """
+    identity = engine.identity()
+    without_secrets: Callable[[str], str] = getattr(engine, "without_secrets", str)
+
+    def to_bytes(prompt: Prompt, said: str | Reply) -> bytes:
+        if isinstance(said, str):
+            return said.encode()
+        return said.to_bytes(_each_text({**prompt.asked(), "engine": identity}, without_secrets))
+
+    def keep(prompt: Prompt, reply: Reply) -> None:
+        if replies is not None:
+            replies.put(digest(identity, prompt.digest()), to_bytes(prompt, reply))
+
+    place = replies.root if replies is not None else None
+    with engine.open(keep, place) if getattr(engine, "keeps_replies", False) else engine.open() as write:  # type: ignore[call-arg]
+        yield lambda prompts: [to_bytes(prompt, said) for prompt, said in zip(prompts, write(prompts), strict=True)]
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {name: _each_text(item, change) for name, item in value.items()}
+    return [_each_text(item, change) for item in value] if isinstance(value, list) else value
 
 
 def with_fields(row: Row, **fields: object) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -20,14 +21,15 @@ MODALITIES = ("text", "image", "audio", "speech")
 FILES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 
 
-def imports(file: Path) -> set[str]:
+@functools.cache
+def imports(file: Path) -> frozenset[str]:
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
-    return found
+    return frozenset(found)
 
 
 def name(file: Path) -> str:
@@ -56,8 +58,10 @@ def test_renames_happen_in_one_file() -> None:
     assert [name(file) for file in FILES if "os.replace(" in file.read_text()] == ["schemas/shard.py"]
 
 
-def test_broad_excepts_stand_in_one_file() -> None:
-    assert [name(file) for file in FILES if "except Exception" in file.read_text()] == ["pipelines/feed.py"]
+def test_broad_excepts_stand_where_code_of_others_runs() -> None:
+    # the runner, which quarantines what a processor raises; and behind the wall, where programs and tests raise what they like
+    expected = ["pipelines/feed.py", "pipelines/sandbox/judge.py", "pipelines/sandbox/trial.py"]
+    assert [name(file) for file in FILES if "except Exception" in file.read_text()] == expected
 
 
 def test_modalities_do_not_import_one_another() -> None:

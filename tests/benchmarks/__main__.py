@@ -20,6 +20,8 @@ NAMES = (
     "bench_language",
     "bench_packing",
     "bench_vision_speech",
+    "bench_verify",
+    "bench_sandbox",
 )
 
 

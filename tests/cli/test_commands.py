@@ -40,7 +40,7 @@ def test_the_readme_commands_work(demo: dict[str, Any], run_folder: Path) -> Non
 
 
 def test_the_readme_table_is_true() -> None:
-    rows = re.findall(r"^\| `([\w.]+)` \| (\S+) \| (.+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \| (.+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert {name: (stage, inputs) for name, stage, inputs in rows} == {name: (kind.stage, kind.inputs) for name, kind in CORPORA.items()}
 
 
@@ -58,9 +58,26 @@ def test_build_with_a_build_file(sample: Path, tmp_path: Path) -> None:
     assert "max_s was 3.0, is now 30.0" in other.output
 
 
+def test_a_corpus_of_the_same_build_is_a_source(sample: Path, tmp_path: Path) -> None:
+    file = tmp_path / "build.toml"
+    packed = '[corpora.packed]\nsource = { corpus = "text_safety" }\ncontext_tokens = 256\n'
+    file.write_text(
+        f'out = "made"\n[execution]\nworkers = 0\n[corpora.text_safety]\nsource = "{sample}/text_safety/prompts.jsonl"\n{packed}'
+    )
+    alone = runner.invoke(app, ["build", str(file), "--corpus", "packed"])
+    assert alone.exit_code == 2
+    assert "made/text_safety" in alone.output.replace("\n", "")
+    result = runner.invoke(app, ["build", str(file), "--json"])
+    assert result.exit_code == 0, result.output
+    first, second = json.loads(result.stdout)
+    assert (first["corpus"], second["corpus"]) == ("text_safety", "packed")
+    assert second["in"] == first["out"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("[corpora.packed]\nsource = { corpus = 'text_safty' }\n", "did you mean 'text_safety'?"),
         ("[corpora.asr]\nsource = '.'\nmax_sec = 3\n", "did you mean 'max_s'?"),
         ("[corpora.asr]\nsource = '.'\nmax_s = 'long'\n", "expected float"),
         ("[corpora.asrr]\nsource = '.'\n", "did you mean 'asr'?"),
@@ -83,7 +100,8 @@ def test_a_wrong_build_file_names_the_word(tmp_path: Path, text: str, message: s
 def test_a_summary_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"corpus": "vision_sft.chart_table_diagram", "in": 100_000, "out": 99_000, "rejects": {"too_long": 999, "a": 1}, "faults": 1}
     tokens = {"num_text_tokens": 12_345_678, "num_image_tokens": 123_456_789, "num_audio_tokens": 0}
-    rest = {"bytes": 10**10, "seconds": 1_234.5, "workers": 2, "splits_built": 3, "splits_resumed": 1, "tokens": tokens}
+    spent = {"requests": 1_200, "prompt_tokens": 34_000, "output_tokens": 5_600, "cost": 0.125}
+    rest = {"spent": spent, "bytes": 10**10, "seconds": 1_234.5, "workers": 2, "splits_built": 3, "splits_resumed": 1, "tokens": tokens}
     console = Console(width=80)
     console.print(summary_table([{**row, **rest}]))
     printed = capsys.readouterr().out
@@ -92,6 +110,7 @@ def test_a_summary_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> No
     assert max(map(len, printed.splitlines())) <= 80
     assert list(summary_lines([{**row, **rest}]))[1:] == [
         "vision_sft.chart_table_diagram refused: too_long 999, a 1, FAULTS 1",
+        "vision_sft.chart_table_diagram: 1,200 requests, 34,000 tokens read, 5,600 written, cost 0.125",
         "by 2 workers, 1 splits resumed: vision_sft.chart_table_diagram",
     ]
 

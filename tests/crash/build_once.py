@@ -21,6 +21,8 @@ SOURCES: dict[str, Any] = {
     "asr": {"path": "speech/manifest.jsonl", "rows_per_split": 6},
     "image_text": {"path": "images/captions.json", "rows_per_split": 5},
     "language_pretrain": {"path": "web/documents.jsonl", "rows_per_split": 25},
+    "attempts": {"path": "reasoning/code.jsonl", "rows_per_split": 1},
+    "dpo": {"corpus": "attempts"},
 }
 
 

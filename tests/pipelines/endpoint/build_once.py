@@ -1,7 +1,11 @@
-"""A build that asks an endpoint, in a process of its own: `python -m tests.pipelines.endpoint.build_once BASE_URL OUT WORKERS`."""
+"""A build that asks an endpoint, in a process of its own: `python -m tests.pipelines.endpoint.build_once BASE_URL OUT WORKERS [OPTIONS]`.
+
+Prints the peak of its memory.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +19,7 @@ from pipelines.writing import ask_model
 from processors.dialogue import TextTask
 from processors.tasks.writing import Prompt, with_fields
 from schemas.records import Row
+from tests.peak import peak_kib
 from tests.toy import Numbers
 
 COUNT, CONCURRENCY = 80, 4
@@ -33,14 +38,18 @@ class WriteNumber:
         return with_fields(row, text=reply)
 
 
-def recipe(base_url: str, count: int = COUNT, **options: Any) -> Recipe:
+def recipe(base_url: str, count: int = COUNT, num_rows: int = 64, **options: Any) -> Recipe:
     endpoint = Endpoint(**{"model": "toy", "base_url": base_url, "concurrency": CONCURRENCY, "timeout_s": 10.0, **options})
-    return Recipe("written", Numbers(count, per_split=count // 2), (ask_model(WriteNumber(), endpoint), each(TextTask())))
+    return Recipe(
+        "written", Numbers(count, per_split=min(500, count // 2)), (ask_model(WriteNumber(), endpoint, num_rows=num_rows), each(TextTask()))
+    )
 
 
 def main() -> None:
-    base_url, out, workers = sys.argv[1:]
-    build(recipe(base_url), Path(out), Execution(workers=int(workers)))
+    base_url, out, workers, *more = sys.argv[1:]
+    options: dict[str, Any] = json.loads(more[0]) if more else {}
+    build(recipe(base_url, **options), Path(out), Execution(workers=int(workers)))
+    print(peak_kib())
 
 
 if __name__ == "__main__":

@@ -6,16 +6,31 @@ import asyncio
 import base64
 import io
 import json
+import wave
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from pipelines.endpoint.budget import Budget
+from pipelines.endpoint.client import SILENCE
 from pipelines.endpoint.failures import AGAIN, QUESTION, STOP, UNCLEAR, judge, one_line
-from pipelines.endpoint.messages import BadResponse, chat_messages, data_url, image_type, read_response
+from pipelines.endpoint.ledger import Spent
+from pipelines.endpoint.messages import (
+    BadPrompt,
+    BadResponse,
+    audio_format,
+    chat_messages,
+    data_url,
+    image_type,
+    read_response,
+    seed_of,
+)
 from pipelines.endpoint.rate import Lanes, retry_after_s, wait_s
+from pipelines.endpoint.schema import mismatch
 from processors.tasks.writing import Prompt, Reply
+from schemas.identity import canonical_json
 
 
 def picture(kind: str) -> bytes:
@@ -46,8 +61,8 @@ def response(message: Any = None, finish: Any = "stop", **more: Any) -> bytes:
 
 def test_a_whole_answer_is_read() -> None:
     told = response(model="m-1", usage={"prompt_tokens": 3, "completion_tokens": 2})
-    assert read_response(told) == Reply("Yes.", "", "m-1", 3, 2)
-    assert read_response(response(usage={"prompt_tokens": "many", "completion_tokens": True})) == Reply("Yes.")
+    assert read_response(told) == [Reply("Yes.", "", "m-1", 3, 2)]
+    assert read_response(response(usage={"prompt_tokens": "many", "completion_tokens": True})) == [Reply("Yes.")]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +75,9 @@ def test_a_whole_answer_is_read() -> None:
     ],
 )
 def test_an_answer_that_is_not_whole_says_why(message: Any, finish: str, why: str) -> None:
-    assert read_response(response(message, finish)).why == why
+    (reply,) = read_response(response(message, finish))
+    assert isinstance(reply, Reply)
+    assert reply.why == why
 
 
 @pytest.mark.parametrize(
@@ -73,16 +90,149 @@ def test_an_answer_that_is_not_whole_says_why(message: Any, finish: str, why: st
         (b"[]", "no choices"),
         (b'{"choices": []}', "no choices"),
         (b'{"choices": {"0": 1}}', "no choices"),
-        (b'{"choices": [{"text": "old form"}]}', "a choice without a message"),
-        (response({"content": " \n"}), "an empty answer that ended with 'stop'"),
-        (response({"content": ["x"]}), "an empty answer"),
-        (response({"content": "half of"}, None), "does not say how it ended"),
-        (b" " * ((16 << 20) + 1), "16777217 bytes"),
+        (b'{"choices": [null]}', "no choices"),
     ],
 )
 def test_what_is_not_the_protocol_is_a_bad_response(body: bytes, told: str) -> None:
     with pytest.raises(BadResponse, match=told):
         read_response(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"choices": [{"text": "old form"}]}', "a choice without a message"),
+        (response({"content": " \n"}), "an empty answer that ended with 'stop'"),
+        (response({"content": ["x"]}), "an empty answer"),
+        (response({"content": "half of"}, None), "does not say how it ended"),
+    ],
+)
+def test_a_choice_that_is_no_answer_is_told_in_its_place(body: bytes, told: str) -> None:
+    (reply,) = read_response(body)
+    assert isinstance(reply, BadResponse)
+    assert told in str(reply)
+
+
+def several(*choices: tuple[Any, str]) -> bytes:
+    return json.dumps(
+        {
+            "choices": [{"index": index, "message": {"content": text}, "finish_reason": "stop"} for index, text in choices],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 9},
+        }
+    ).encode()
+
+
+def texts(replies: list[Reply | BadResponse]) -> list[str]:
+    return [reply.text if isinstance(reply, Reply) else "-" for reply in replies]
+
+
+def test_choices_come_in_the_order_of_their_indices_and_no_more_than_asked_for() -> None:
+    assert texts(read_response(several((2, "c"), (0, "a"), (1, "b")), 3)) == ["a", "b", "c"]
+    assert texts(read_response(several((0, "a"), (0, "b")), 2)) == ["a", "b"]  # as they came, where the indices say nothing
+    assert texts(read_response(several((1, "b"), (0, "a")), 1)) == ["a"]
+    assert texts(read_response(several((1, "b"), (0, "")), 3)) == ["-", "b"]
+    (one,) = read_response(several((0, "a")), 1)
+    assert one == Reply("a", "", "", 5, 9)
+    assert read_response(several((0, "a"), (1, "b")), 2)[0] == Reply("a", "", "", 5, -1)  # the usage is of both
+
+
+def test_a_thought_is_left_out_or_stands_before_the_text() -> None:
+    told = response({"content": "Four.", "reasoning_content": " Two and two.\n"})
+    assert texts(read_response(told)) == ["Four."]
+    assert texts(read_response(told, keep_thoughts=True)) == ["<think>\nTwo and two.\n</think>\n\nFour."]
+    cut = response({"content": None, "reasoning": "Two and"}, "length")
+    assert read_response(cut, keep_thoughts=True) == [Reply("<think>\nTwo and", "cut at max_tokens")]
+    assert texts(read_response(response({"content": "", "reasoning": "Two"}), keep_thoughts=True)) == ["-"]  # thought, and said nothing
+
+
+def wav(num_samples: int = 4) -> bytes:
+    sink = io.BytesIO()
+    with wave.open(sink, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(2 * num_samples))
+    return sink.getvalue()
+
+
+def test_audio_is_sent_whole_under_its_format() -> None:
+    assert audio_format(wav()) == "wav"
+    assert audio_format(b"ID3\4rest") == audio_format(b"\xff\xfb\x90\x00") == audio_format(b"\xff\xf3\x90\x00") == "mp3"
+    assert (audio_format(b"fLaC\0"), audio_format(b"OggS\0")) == ("flac", "ogg")
+    for other in (
+        b"",
+        b"\xff",
+        b"\xff\xf1\x50\x80",
+        b"\xff\xd8\xff\xe0",
+        b"RIFF____WEBP",
+        b"\xff\xeb\x90\x00",
+    ):  # AAC, JPEG, WebP, reserved
+        with pytest.raises(BadPrompt, match="expected a WAV, MP3, FLAC or Ogg file"):
+            audio_format(other)
+    (user,) = chat_messages(Prompt("What is said?", images=(picture("PNG"),), audios=(wav(), b"ID3x")))
+    assert [part["type"] for part in user["content"]] == ["image_url", "input_audio", "input_audio", "text"]
+    told = user["content"][1]["input_audio"]
+    assert (told["format"], base64.b64decode(told["data"])) == ("wav", wav())
+    with wave.open(io.BytesIO(SILENCE)) as file:  # of the plain question
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate(), file.getnframes()) == (1, 2, 16_000, 160)
+
+
+def test_earlier_turns_stand_between_system_and_question() -> None:
+    prompt = Prompt("And now?", "Be brief", history=(("user", "Hi"), ("assistant", "Hello")))
+    assert [(turn["role"], turn["content"]) for turn in chat_messages(prompt)] == [
+        ("system", "Be brief"),
+        ("user", "Hi"),
+        ("assistant", "Hello"),
+        ("user", "And now?"),
+    ]
+    with pytest.raises(ValueError, match="a turn of the history is by 'tool', expected user or assistant"):
+        Prompt("x", history=(("tool", "y"),))
+
+
+def test_digests_of_prompts_are_those_under_which_replies_were_kept() -> None:
+    assert Prompt("q", "s", 7, (b"x",)).digest() == "1d328045b4412760aab2470705c78b87"  # pinned: a paid reply is found again by it
+    assert Prompt("Write 1", max_tokens=20).digest() == "e557926d3679efb17fed7e6a52385cec"
+    base = Prompt("q")
+    others = [
+        replace(base, **{name: value})
+        for name, value in (
+            ("sample", 1),
+            ("sample", 2),
+            ("audios", (b"x",)),
+            ("audios", (b"x", b"")),
+            ("images", (b"x",)),
+            ("schema", "{}"),
+            ("history", (("user", "a"),)),
+            ("history", (("user", "a"), ("assistant", "b"))),
+            ("history", (("assistant", "a"),)),
+        )
+    ]
+    assert len({prompt.digest() for prompt in (base, *others)}) == 10
+    with pytest.raises(ValueError, match="sample is -1, expected 0 or more"):
+        replace(base, sample=-1)
+
+
+def test_each_sample_has_a_seed_of_its_own_and_the_first_the_engines() -> None:
+    assert seed_of(7, 0) == 7
+    seeds = {seed_of(base, sample, misses) for base in (0, 1) for sample in range(200) for misses in range(3)}
+    assert len(seeds) == 1_200
+    assert all(0 <= seed < 2**31 for seed in seeds)  # the widest that every server takes
+    assert seed_of(7, 3) == seed_of(7, 3)
+
+
+def test_a_reply_is_compared_with_its_schema() -> None:
+    schema = canonical_json({"type": "object", "properties": {"n": {"type": "integer", "maximum": 9}}, "required": ["n"]})
+    assert mismatch(schema, '{"n": 3}') == ""
+    assert mismatch(schema, '```json\n{"n": 3}\n```') == ""
+    assert mismatch(schema, '{"n": 30}') == "at n: 30 is greater than the maximum of 9"
+    assert mismatch(schema, "{}") == "at the top: 'n' is a required property"
+    assert mismatch(schema, "Sure: 3").startswith("no JSON")
+    assert mismatch(schema, "[" * 100_000).startswith("no JSON")
+    for bad in ("{", "[]", '{"type": "whole"}'):
+        with pytest.raises(ValueError, match="a prompt's schema is no JSON schema"):
+            mismatch(bad, "3")
+    with pytest.raises(ValueError, match="which is not in it; nothing is fetched"):
+        mismatch('{"$ref": "http://127.0.0.1:9/schema.json"}', "3")
 
 
 def error(code: str = "", message: str = "", **more: Any) -> bytes:
@@ -187,19 +337,27 @@ def test_no_lane_opens_before_the_pause_is_over_nor_while_all_are_taken() -> Non
     asyncio.run(run())
 
 
+def of(output_tokens: int) -> Spent:
+    return Spent(1, 0, output_tokens)
+
+
 def test_a_budget_counts_what_is_under_way_as_if_it_wrote_all_it_may() -> None:
     budget = Budget(max_output_tokens=100)
-    assert budget.reserve(60)
-    assert not budget.reserve(60)
-    assert budget.is_spent(60) == ""  # what is under way may write less
-    budget.settle(60, 10)
-    assert budget.reserve(60)
-    budget.settle(60, 60)
-    assert not budget.reserve(60)
-    assert "70 of 100 output tokens are written, and the next reply may have 60" in budget.is_spent(60)
-    assert budget.reserve(30)
+    first = budget.reserve(of(60))
+    assert first is not None
+    assert budget.reserve(of(60)) is None
+    assert budget.is_spent(of(60)) == ""  # what is under way may write less
+    budget.settle(first, of(10))
+    second = budget.reserve(of(60))
+    assert second is not None
+    budget.settle(second, of(60))
+    assert budget.reserve(of(60)) is None
+    assert "70 of 100 output tokens are written, and the next reply may have 60" in budget.is_spent(of(60))
+    assert budget.reserve(of(30)) is not None
     two = Budget(max_requests=2)
-    assert [two.reserve(9) for _ in range(3)] == [True, True, False]
-    two.settle(9, 9)
-    assert "the budget of 2 requests is spent" in two.is_spent(9)
-    assert all(Budget().reserve(10**9) for _ in range(3))
+    assert [two.reserve(of(9)) is not None for _ in range(3)] == [True, True, False]
+    two.settle(0, of(9))
+    assert two.is_spent(of(9)) == ""  # a request counts when it is sent, and the other one is under way
+    two.settle(1, of(9))
+    assert "the budget of 2 requests is spent (max_requests)" in two.is_spent(of(9))
+    assert all(Budget().reserve(of(10**9)) is not None for _ in range(3))

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,9 @@ def make_model(folder: Path) -> None:
         eos_token_id=0,
         pad_token_id=0,
     )
-    hf.LlamaForCausalLM(config).save_pretrained(folder)
+    model = hf.LlamaForCausalLM(config)
+    model.generation_config.do_sample = True  # the server samples only where the model's own settings do
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
@@ -108,6 +111,46 @@ def test_a_model_that_the_server_has_not_stops_the_engine(served: tuple[str, str
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with OpenAiEngine("nobody/nothing", served[1], timeout_s=60.0, max_tries=2).open() as write, pytest.raises(EngineStopped):
         write([Prompt("Hi", max_tokens=4)])
+
+
+def served_engine(served: tuple[str, str], **options: Any) -> OpenAiEngine:
+    return OpenAiEngine(*served, **{"timeout_s": 120.0, "concurrency": 1, "max_tries": 3, **options})
+
+
+def test_a_stream_of_a_real_server_is_as_its_whole_response(served: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    prompts = [Prompt(f"Say {number}", max_tokens=12) for number in range(3)]
+    found = []
+    for stream in (False, True):
+        with served_engine(served, stream=stream).open() as write:
+            found.append(write(prompts))
+    assert [reply.why for reply in found[1]] == [reply.why for reply in found[0]]
+    assert all(reply.text for reply in found[1])
+    assert [reply.text for reply in found[1]] == [reply.text for reply in found[0]]  # each request has the same seed again
+
+
+def test_samples_of_a_real_server_differ_and_come_again_with_their_seeds(served: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    prompts = [Prompt("Say something", max_tokens=12, sample=sample) for sample in range(4)]
+    found = []
+    for seed in (0, 0, 1):
+        with served_engine(served, sampling_seed=seed).open() as write:
+            found.append([reply.text for reply in write(prompts)])
+    assert len(set(found[0])) == 4
+    assert found[1] == found[0]
+    assert found[2] != found[0]
+
+
+def test_what_a_real_server_overlooks_is_noticed(served: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers takes no heed of `n` and `response_format`: samples that lack are asked for, and the reply is compared with its schema."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    prompts = [Prompt("Say something", max_tokens=12, sample=sample) for sample in range(3)]
+    with served_engine(served, samples_per_request=3).open() as write:
+        together = write(prompts)
+    with served_engine(served).open() as write:
+        assert [reply.text for reply in write(prompts)] == [reply.text for reply in together]  # each came with its own seed
+        (reply,) = write([Prompt("Say 3", max_tokens=500, schema='{"type":"integer"}')])
+    assert reply.why.startswith(("does not match the schema", "cut at max_tokens"))
 
 
 def test_a_build_asks_a_real_server_once(served: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
