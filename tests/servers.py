@@ -139,6 +139,20 @@ def answer(messages: list[dict[str, Any]]) -> str:
     return f"You said: {text}"
 
 
+SUM = re.compile(r"How much is (\d+) times (\d+)\?")
+
+
+def sum_answer(text: str, seed: int) -> str:
+    """An attempt at a product: every third one is right; where a factor is above 50 none, before a wrong one is shown. Empty for other texts."""
+    asked = SUM.search(text)
+    if asked is None:
+        return ""
+    one, other = int(asked[1]), int(asked[2])
+    is_right = "is not right" in text or (one <= 50 and int(digest(text, str(seed)), 16) % 3 == 0)
+    found = one * other if is_right else one * other + 10
+    return f"I add {other} to itself, {one} times, one after the other. That makes {found} in the end.\n\n\\boxed{{{found}}}"
+
+
 def schema_answer(text: str, told: dict[str, Any]) -> str:
     """What the model says when it is given a schema: an object with the number in the text, unless the text asks for something else."""
     value = {"number": int(re.findall(r"\d+", text)[-1]), "kind": told["response_format"]["type"]}
@@ -247,7 +261,7 @@ class Handler(BaseHTTPRequestHandler):
         if "ODD-400" in text or told.get("top_p") == 0.123:
             return self._refuse(400, "bad", "I do not like this")
         finish = "content_filter" if "FILTER-IT" in text else "length" if "CUT-IT" in text else "stop"
-        said = schema_answer(text, told) if "response_format" in told else answer(messages)
+        said = schema_answer(text, told) if "response_format" in told else sum_answer(text, told.get("seed", 0)) or answer(messages)
         message: dict[str, Any] = {"role": "assistant", "content": said[: len(said) // 2] if finish == "length" else said}
         if "DECLINE-IT" in text:
             message |= {"content": None, "refusal": "I will not say that."}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from processors.attempts.problem import Attempt, Problem, attempts_of, problem_of, with_attempts
+from processors.engine import EngineMissing, EngineStopped
 from processors.verify.code_blocks import program_in
 from processors.verify.programs import BAD_TESTS, ProgramEngine, TestedProgram, TestReport, read_tests
 from processors.verify.verdict import CANNOT_TELL, NO_ANSWER, Verdict
@@ -37,8 +38,19 @@ class RunTests:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Callable[[list[TestedProgram]], list[bytes]]]:
-        with self.engine.open() as run:
-            yield lambda programs: [report.to_bytes() for report in run(programs)]
+        """The engine is opened for the first program: where there is none, nothing has to be installed. The callable raises EngineStopped."""
+        with contextlib.ExitStack() as opened:
+            runs: list[Callable[[list[TestedProgram]], list[TestReport]]] = []
+
+            def run(programs: list[TestedProgram]) -> list[bytes]:
+                if programs and not runs:
+                    try:
+                        runs.append(opened.enter_context(self.engine.open()))
+                    except EngineMissing as error:
+                        raise EngineStopped(str(error)) from error
+                return [report.to_bytes() for report in runs[0](programs)] if programs else []
+
+            yield run
 
     def questions(self, row: Row) -> list[TestedProgram]:
         problem = problem_of(row)

@@ -10,6 +10,7 @@ import pytest
 from pipelines.sandbox.engine import SandboxEngine
 from processors.attempts.problem import CODE, MATHS, Attempt, Problem, attempts_of
 from processors.attempts.run_tests import RunTests
+from processors.engine import EngineMissing, EngineStopped
 from processors.verify.programs import TestedProgram, TestReport
 from processors.verify.verdict import Verdict
 from schemas.identity import canonical_json
@@ -132,3 +133,24 @@ def test_input_and_output() -> None:
         assert attempt.verdict is not None
         assert (attempt.verdict.value, attempt.verdict.cause) == (value, cause), attempt.verdict
         assert why in attempt.verdict.why
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An engine that is not installed."""
+
+    def identity(self) -> str:
+        return "missing"
+
+    @contextlib.contextmanager
+    def open(self):
+        raise EngineMissing("no wall here; install one")
+        yield
+
+
+def test_an_engine_is_opened_for_the_first_program() -> None:
+    step = RunTests(Missing())
+    maths = row(Attempt("18", "m"), verifier="maths")
+    assert run(step, maths) == maths  # without programs nothing has to be installed
+    with pytest.raises(EngineStopped, match="install one"):
+        run(step, row(Attempt(RIGHT, "m")))

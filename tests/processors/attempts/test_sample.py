@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,7 +123,7 @@ class Keeping(Echo):
 
     @contextlib.contextmanager
     def open(
-        self, keep: Callable[[Prompt, Reply], None] = lambda prompt, reply: None
+        self, keep: Callable[[Prompt, Reply], None] = lambda prompt, reply: None, folder: Path | None = None
     ) -> Iterator[Callable[[list[Prompt]], list[str | Reply]]]:
         def write(prompts: list[Prompt]) -> list[str | Reply]:
             for prompt in prompts:
