@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pipelines.sandbox.inside import LINE, REPORT
+from pipelines.sandbox.languages import LANGUAGES
 from pipelines.sandbox.limits import (
     EXITED,
     FORBIDDEN,
@@ -38,7 +39,7 @@ from pipelines.sandbox.limits import (
 from pipelines.sandbox.sandbox import Running, Sandbox
 from processors.engine import EngineStopped
 from processors.verify import programs
-from processors.verify.code_blocks import whole_program
+from processors.verify.code_blocks import PYTHON, whole_program
 from processors.verify.programs import STDIN, TestedProgram, TestReport, undecided
 from processors.verify.verdict import CANNOT_TELL, FAILED, PASSED, RIGHT, UNSAFE, WRONG
 from processors.verify.verdict import TIMEOUT as TOO_SLOW
@@ -100,15 +101,16 @@ def run_tests(sandbox: Sandbox, limits: Limits, asked: TestedProgram) -> TestRep
         told = asked.told()
     except ValueError as error:
         return undecided(programs.BAD_TESTS, str(error))
-    if told["language"] != "python":
-        return undecided(programs.BAD_TESTS, f"tests in {told['language'][:40]} are not run")
+    is_python = told["language"] == PYTHON
+    if not is_python and (told["form"] != STDIN or told["language"] not in LANGUAGES):
+        return undecided(programs.BAD_TESTS, f"tests of the form {told['form']} in {told['language'][:40]} are not run")
     try:
-        source = whole_program(told["setup"], asked.program, told["entry_point"])
+        source = whole_program(told["setup"], asked.program, told["entry_point"]) if is_python else asked.program
         source.encode()
     except UnicodeEncodeError as error:
         return TestReport(WRONG, FAILED, f"the program is no text in UTF-8: {error.reason}")
     if told["form"] == STDIN:
-        return _run_cases(sandbox, limits, source, told["cases"], told["tolerance"])
+        return _run_cases(sandbox, limits, told["language"], source, told["cases"], told["tolerance"])
     return _run_judged(sandbox, limits, source, told)
 
 
@@ -245,13 +247,14 @@ def _ended(ended: Outcome, limits: Limits, why: str = "the program ended before 
 # ---- tests that give input and read output
 
 
-def _run_cases(sandbox: Sandbox, limits: Limits, source: str, cases: list[list[str]], tolerance: float) -> TestReport:
+def _run_cases(sandbox: Sandbox, limits: Limits, language: str, source: str, cases: list[list[str]], tolerance: float) -> TestReport:
     for number, (given, expected) in enumerate(cases):
         try:
             stdin = given.encode()
         except UnicodeEncodeError:
             return undecided(programs.BAD_TESTS, f"the input of case {number} is no text in UTF-8")
-        ended = _started(partial(sandbox.run, Program(source, stdin=stdin, limits=limits)))
+        ended = _started(partial(sandbox.run, Program(source, language, stdin, limits=limits)))
+        ended = replace(ended, refused=tuple(call for call in ended.refused if call not in LANGUAGES[language].asks))
         found = _judge_case(ended, limits, expected, tolerance)
         if found is not None:
             return replace(found, why=f"case {number}: {found.why}", num_passed=number, num_run=number + 1)
@@ -262,12 +265,13 @@ def _judge_case(ended: Outcome, limits: Limits, expected: str, tolerance: float)
     """What is wrong with one run, None where nothing is."""
     if ended.status == OUTPUT:
         return TestReport(WRONG, FAILED, "the program prints more than its limit")
-    if ended.status != EXITED or ended.refused:
+    if ended.status != EXITED:
         return _ended(ended, limits, "the program was ended")
+    cause, tried = (UNSAFE, f"; the program tried {', '.join(ended.refused)[:200]}") if ended.refused else (FAILED, "")
     if ended.exit_code:
         tail = ended.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
-        return TestReport(WRONG, FAILED, f"the program ends with code {ended.exit_code}: {tail}")
+        return TestReport(WRONG, cause, f"the program ends with code {ended.exit_code}: {tail}{tried}")
     printed = ended.stdout.decode("utf-8", "replace")
     if not programs.is_same_output(printed, expected, tolerance):
-        return TestReport(WRONG, FAILED, f"got {printed.strip()[:80]!r}, expected {expected.strip()[:80]!r}")
-    return None
+        return TestReport(WRONG, cause, f"got {printed.strip()[:80]!r}, expected {expected.strip()[:80]!r}{tried}")
+    return undecided(UNSAFE, f"the case passes{tried}") if ended.refused else None

@@ -27,6 +27,7 @@ class Language:
         reserves_memory: its runtime maps far more address space than it uses, so memory is bounded by what can be written to.
         num_threads, runtime_bytes: threads and memory of its runtime, on top of the program's limits.
         shown: a pattern of folders in /etc that it reads.
+        asks: refused calls that its runtime makes for every program, and does without.
     """
 
     file_name: str
@@ -37,6 +38,7 @@ class Language:
     num_threads: int = 0
     runtime_bytes: int = 0
     shown: str = ""
+    asks: tuple[str, ...] = ()
 
     def resolved(self) -> list[str]:
         """The command with the path of its program. Raises: EngineMissing."""
@@ -56,7 +58,7 @@ def _compiled(file_name: str, compiler: str, command: str, packages: str, num_th
 LANGUAGES = {
     "python": Language("main.py"),
     "sh": Language("main.sh", ("sh", "main.sh"), "dash"),
-    "bash": Language("main.sh", ("bash", "main.sh"), "bash"),
+    "bash": Language("main.sh", ("bash", "main.sh"), "bash", asks=("socket(unix)",)),  # who the user is
     "perl": Language("main.pl", ("perl", "main.pl"), "perl"),
     "ruby": Language("main.rb", ("ruby", "main.rb"), "ruby"),
     "lua": Language("main.lua", ("lua", "main.lua"), "lua5.4"),

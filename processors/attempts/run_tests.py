@@ -43,12 +43,12 @@ class RunTests:
             runs: list[Callable[[list[TestedProgram]], list[TestReport]]] = []
 
             def run(programs: list[TestedProgram]) -> list[bytes]:
-                if programs and not runs:
-                    try:
+                try:
+                    if programs and not runs:
                         runs.append(opened.enter_context(self.engine.open()))
-                    except EngineMissing as error:
-                        raise EngineStopped(str(error)) from error
-                return [report.to_bytes() for report in runs[0](programs)] if programs else []
+                    return [report.to_bytes() for report in runs[0](programs)] if programs else []
+                except EngineMissing as error:  # the wall, or a language of a program
+                    raise EngineStopped(str(error)) from error
 
             yield run
 
@@ -85,7 +85,7 @@ def _program(problem: Problem, attempt: Attempt) -> TestedProgram | Verdict | No
         told = read_tests(json.loads(problem.judged_by))
     except ValueError as error:
         return Verdict(CANNOT_TELL, BAD_TESTS, str(error))
-    program = program_in(attempt.text, told["entry_point"], told["setup"])
+    program = program_in(attempt.text, told["entry_point"], told["setup"], told["language"])
     if not program:
         return Verdict(CANNOT_TELL, NO_ANSWER, "there is no program in the attempt")
     return TestedProgram(program, problem.judged_by)

@@ -17,23 +17,39 @@ MAX_DEPTH = 200  # of brackets: a parser's own limit lies near it, and differs b
 MAX_BLOCKS = 200
 MAX_CUTS = 40
 TAGS = frozenset({"", "python", "py", "python3", "py3", "{.python}", "{python}", "python-3"})
+PYTHON = "python"
+ALIASES = {  # how fences name languages beside the name itself
+    "c": ("h",),
+    "cpp": ("c++", "cc", "cxx"),
+    "javascript": ("js", "node", "mjs"),
+    "bash": ("sh", "shell", "zsh"),
+    "sh": ("bash", "shell"),
+    "ruby": ("rb",),
+    "perl": ("pl",),
+    "rust": ("rs",),
+    "go": ("golang",),
+}
 FENCE = re.compile(r"^([ \t]{0,16})(`{3,}|~{3,})[ \t]*([^`\r\n]{0,80})$")
 THOUGHT_START, THOUGHT_STOP = "<think>", "</think>"
 PROSE = re.compile(r"^[ \t]{0,8}(?:[#*>\-]{1,6}[ \t]+|\d{1,3}[.)][ \t]+)?[\"'(*_`]{0,4}[A-Z][\w'’,]*(?:[ \t]+\S+){2}")
 CODE_START = re.compile(r"^(?:(?:async[ \t]+def|def|class|import|from|if|for|while|with)[ \t]|try:|@\w|[A-Za-z_]\w{0,100}[ \t]{0,8}[=(])")
 
 
-def program_in(text: str, entry_point: str = "", setup: str = "") -> str:
+def program_in(text: str, entry_point: str = "", setup: str = "", language: str = PYTHON) -> str:
     """The program in an answer, "" where there is none; it may be only a function's body, where `setup` ends with its head.
 
     Of several fenced blocks it is the last that defines the entry point and compiles, after those that define what it lacks. Thoughts
-    are searched only where there is no program outside of them.
+    are searched only where there is no program outside of them. In another language than Python it is the last fenced block that says so,
+    else the last that names no language.
     """
     if len(text) > MAX_CHARS:
         return ""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x0c", "\n")
     root = _root(entry_point)
     outside = _outside_thoughts(text)
+    if language != PYTHON:
+        names = frozenset({language, *ALIASES.get(language, ())})
+        return next((blocks[-1] for tags in (names, frozenset({""})) if (blocks := _blocks(outside, tags))), "")
     return _find(outside, root, setup) or (_find(_inside_thoughts(text), root, setup) if outside != text else "")
 
 
@@ -99,25 +115,25 @@ def _is_program(text: str, root: str) -> bool:
     return any(not isinstance(node, kinds) or isinstance(getattr(node, "value", None), ast.Call) for node in tree.body)
 
 
-def _blocks(text: str) -> list[str]:
-    """The fenced blocks that may be Python, in order; one that is never closed goes to the end."""
+def _blocks(text: str, tags: frozenset[str] = TAGS) -> list[str]:
+    """The fenced blocks with one of the tags, in order; one that is never closed goes to the end."""
     blocks: list[str] = []
     lines: list[str] = []
-    fence, indent, is_python = "", "", False
+    fence, indent, is_wanted = "", "", False
     for line in text.split("\n"):
         found = FENCE.match(line) if "```" in line or "~~~" in line else None
         if not fence:
             if found:
                 indent, fence, info = found.groups()
                 tag = info.strip().lower().split(" ")[0].split(",")[0] if info.strip() else ""
-                is_python, lines = tag in TAGS, []
+                is_wanted, lines = tag in tags, []
         elif found and found[2][0] == fence[0] and len(found[2]) >= len(fence) and not found[3].strip():
-            if is_python:
+            if is_wanted:
                 blocks.append("\n".join(lines))
             fence = ""
         else:
             lines.append(line[len(indent) :] if line.startswith(indent) else line)
-    if fence and is_python:
+    if fence and is_wanted:
         blocks.append("\n".join(lines))
     return [block for block in blocks if block.strip() and not block.lstrip().startswith((">>>", "$ "))][:MAX_BLOCKS]
 

@@ -25,7 +25,7 @@ from schemas.parts import Canvas
 
 # a row gives several records, or several rows one
 EXPANDING = ("speech_pretrain", "ast", "sqa", "ssum", "audio_understanding", "ocr_pdf", "vision_sft.slides", "vision_sft.multi_image")
-EXPANDING += ("vision_sft.chart_table_diagram", "packed", "function_calling", "summarisation", "code_completion")
+EXPANDING += ("vision_sft.chart_table_diagram", "packed", "function_calling", "summarisation", "code_completion", "attempts", "dpo")
 
 
 @pytest.fixture(scope="module")
