@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from processors.attempts.problem import ANSWER, CODE, DOMAIN, LOGIC, MATHS
-from processors.attempts.thought import NO_ATTEMPT, ask_and_attempt, run_on_start, split_attempt
-from processors.verify.answer import final_answer
+from processors.attempts.thought import NO_ATTEMPT, ask_and_attempt, split_attempt
+from processors.verify.answer import final_answer, run_on
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Text
@@ -48,7 +48,7 @@ def strip_signature(text: str) -> str:
 
 def cut_run_on(text: str, answer: str) -> tuple[str, bool]:
     """The text up to where it runs on, and whether the final answer is still the one that was judged."""
-    start = run_on_start(text)
+    start = run_on(text)
     if start is None:
         return text, True
     leads = _LEADS_ON.search(text, max(0, start - MAX_LEAD_CHARS), start)

@@ -7,7 +7,6 @@ before the program. Nothing here decides: every finding is a fact, in words wher
 from __future__ import annotations
 
 import functools
-import itertools
 import re
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,7 +18,7 @@ from processors.attempts.scripts import foreign_letters, language_of, prose_with
 from processors.tasks.refusals import DECLINING
 from processors.text.normalise import text_digest
 from processors.text.words import sentences_of, words_of
-from processors.verify.answer import WEAK, final_answer, run_on
+from processors.verify.answer import THOUGHT_TAGS, WEAK, final_answer, run_on
 from schemas.facts import Fact
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Text
@@ -56,19 +55,9 @@ THOUGHT_FACTS = (
 )
 NO_ATTEMPT = Reason("no_attempt", "The conversation does not end with an assistant's text after a question in text")
 
-TAGS = (
-    ("<think>", "</think>"),
-    ("<thinking>", "</thinking>"),
-    ("<thought>", "</thought>"),
-    ("<reasoning>", "</reasoning>"),
-    ("<|begin_of_thought|>", "<|end_of_thought|>"),
-    ("[THINK]", "[/THINK]"),
-    ("◁think▷", "◁/think▷"),
-)
 FENCE = "```"
 MAX_REFUSAL_WORDS = 120  # a longer text that declines in passing does something else too
 MAX_SHOWN = 80
-MAX_TURNS = 8  # invitations to a further question that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +90,7 @@ def ask_and_attempt(record: Conversation) -> tuple[str, str]:
 
 def split_attempt(text: str, domain: str = "") -> Split:
     """The thought and what follows it. Nothing is lost: without tags, thought + final is the text."""
-    for opens, closes in TAGS:
+    for opens, closes in THOUGHT_TAGS:
         end = text.find(closes)
         start = text.find(opens, 0, end if end >= 0 else len(text))
         if end >= 0:
@@ -229,28 +218,6 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= MAX_SHOWN else "..." + text[-MAX_SHOWN:])
 
 
-# ---- what runs on
-
-_TURN = re.compile(
-    r"\n\s{0,20}(?:now,?\s{1,4}it(?:'|’)?s\s{1,4}your\s{1,4}turn\b|now\s{1,4}is\s{1,4}your\s{1,4}(?:chance|turn)\b"
-    r"|now,?\s{1,4}(?:solve|try|answer|consider)\s{1,4}(?:the|this|another|a)\s{1,4}(?:new\s{1,4}|next\s{1,4}|following\s{1,4}|similar\s{1,4})?(?:question|problem|exercise)\b"
-    r"|here(?:'|’)?s\s{1,4}(?:the|another|a|your)\s{1,4}(?:(?:new|next|similar|following)\s{1,4})?(?:question|problem|exercise)\b)",
-    re.IGNORECASE,
-)
-
-
-def run_on_start(text: str) -> int | None:
-    """Where a text that has answered goes on with a question of its own, or invites one; None where it does not."""
-    asks = run_on(text)
-    places = [] if asks is None else [asks]
-    for turn in itertools.islice(_TURN.finditer(text), MAX_TURNS):
-        before = final_answer(text[: turn.start()])
-        if before is not None and before.how not in WEAK:
-            places.append(turn.start())
-            break
-    return min(places, default=None)
-
-
 # ---- steps, refusals, templates
 
 _BLOCK = re.compile(r"```.*?(?:```|\Z)|\\\[.*?(?:\\\]|\Z)|\$\$.*?(?:\$\$|\Z)|\\begin\{(\w{1,20}\*?)\}.*?(?:\\end\{\1\}|\Z)", re.DOTALL)
@@ -301,7 +268,7 @@ def measure_thought(
     said = prose_without_formulae(thought if is_code else attempt)
     problem_language, template = _of_problem(prompt)
     ratio, letters = foreign_letters(said, prompt)
-    cut = run_on_start(attempt)
+    cut = run_on(attempt)
     return {
         NUM_WORDS.name: len(words_of(thought)),
         NUM_STEPS.name: count_steps(thought),

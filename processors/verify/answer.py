@@ -138,8 +138,8 @@ def _first_question(text: str, low: str, start: int, end: int) -> tuple[int, int
         is_part = bool(marker["n"]) and (is_numbered or any(earlier["n"] for earlier in markers[:number]))
         if marker.start() >= stated and not is_part:
             return marker.start(), None
-    first = markers[0]
-    return end, None if first["n"] else first.start()
+    first = next((marker for marker in markers if not marker["invites"]), None)  # "here's the problem" may begin an honest answer
+    return end, None if first is None or first["n"] else first.start()
 
 
 def _first_stated(text: str, low: str, start: int, end: int) -> int:

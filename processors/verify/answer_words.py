@@ -109,10 +109,14 @@ CONCLUDES = re.compile(
 NAMES_VALUE = re.compile(
     r"(?:(?<!\w)(?:is|are|equals|gives|get|was|be|ist|sind|beträgt|ergibt|est|sont|vaut|es|son|è|sono|é|são)(?![\w'’])|=|≈|\\approx|是|为|等于|は)"
 )
-# a line that begins another question; `n` is its number, as the parts of one problem have
+# a line that begins another question, or `invites` one; `n` is its number, as the parts of one problem have
 NEW_QUESTION = re.compile(
     r"(?:^|\n)[ \t>*_#\-]{0,8}(?:(?:new|next|another|follow-?up|bonus)[ \t])?"
     r"(?:question|problem|exercise|instruction|human|user|q|frage|aufgabe|problème|exercice|pregunta|problema|"
     r"ejercicio|domanda|esercizio|pergunta|exercício|问题|問題|题目|質問)[ \t]{0,2}(?P<n>\d{0,4})[ \t]{0,2}[*_]{0,3}[ \t]?[:：][*_]{0,3}"
     r"|(?:^|\n)###[ \t]{1,3}(?:instruction|input|user|human)\b"
+    r"|\n[ \t>*_]{0,8}(?P<invites>now,?[ \t]{1,4}it(?:'|’)?s[ \t]{1,4}your[ \t]{1,4}turn\b|now[ \t]{1,4}is[ \t]{1,4}your[ \t]{1,4}(?:chance|turn)\b"
+    r"|now,?[ \t]{1,4}(?:solve|try|answer|consider)[ \t]{1,4}(?:the|this|another|a)[ \t]{1,4}(?:(?:new|next|following|similar)[ \t]{1,4})?"
+    r"(?:question|problem|exercise)\b"
+    r"|here(?:'|’)?s[ \t]{1,4}(?:the|another|a|your)[ \t]{1,4}(?:(?:new|next|similar|following)[ \t]{1,4})?(?:question|problem|exercise)\b)"
 )

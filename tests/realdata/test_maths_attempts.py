@@ -24,6 +24,11 @@ MATH_LABELS = {
         "train/number_theory/106.json",
         "220",
     ): "the text answers 220, then invents another question; its last box is not this problem's",
+    (
+        "output-rs1.jsonl",
+        "train/prealgebra/668.json",
+        "60",
+    ): "the text answers 60, then invites to a problem of its own; the label took that one's box",
     ("output-rs0.jsonl", "1320", "1320 km"): "the label compares texts and does not know that 1320 km answers in how many kilometres",
     ("output-rs0.jsonl", "675", "675"): "no box: the label looks only into boxes, the text says that the cube is worth $675",
     ("output-rs1.jsonl", "958", "958"): "the answer stands in \\fbox, the label looks only into \\boxed",

@@ -15,11 +15,11 @@ from processors.attempts.thought import (
     MeasureThought,
     count_steps,
     is_refusal,
-    run_on_start,
     split_attempt,
     template_of,
     truncation_sign,
 )
+from processors.verify.answer import run_on
 from schemas.outcome import Reject
 from schemas.parts import Image, Text
 from schemas.records import Conversation, Origin, Turn
@@ -352,7 +352,7 @@ def test_refusals(text: str, answer: str, refuses: bool) -> None:
     ],
 )
 def test_texts_that_run_on_are_told(text: str, rest: str | None) -> None:
-    start = run_on_start(text)
+    start = run_on(text)
     assert (None if start is None else text[start:].lstrip().startswith(rest or "?")) == (None if rest is None else True)
 
 
