@@ -27,8 +27,8 @@ demo: setup
 
 test: setup
 	@status=0; \
-	$(BIN)/python -m pytest -m "not slow and not crash and not cluster" -n 2 --dist loadscope || status=1; \
-	$(BIN)/python -m pytest -m "not slow and (crash or cluster)" || status=1; \
+	$(BIN)/python -m pytest -m "not slow and not cluster" -n 2 --dist loadscope || status=1; \
+	$(BIN)/python -m pytest -m "not slow and cluster" || status=1; \
 	exit $$status
 
 check: setup

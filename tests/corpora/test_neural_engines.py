@@ -48,7 +48,7 @@ NEURAL: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_coqui_speaks_and_whisper_hears(place: Path, workers: str) -> None:
     code, said = build(place, f"corpora{workers}", "--workers", workers, tts_model=model(place), **NEURAL)
     assert code == 0, said

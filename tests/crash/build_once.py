@@ -1,6 +1,6 @@
-"""A build in a process of its own, to be killed: `python -m tests.crash.build_once SAMPLE OUT WORKERS [early]`.
+"""A build in a process of its own, to be killed: `python -m tests.crash.build_once SAMPLE OUT WORKERS [early] [reasoning]`.
 
-With `early` it is the mutant: a shard gets its final name only some time after the ledger says that it is there.
+With `reasoning` it builds a pool of attempts and pairs from it, else speech, pictures and text. With `early` it is the mutant: a shard gets its final name only some time after the ledger says that it is there.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ SOURCES: dict[str, Any] = {
     "asr": {"path": "speech/manifest.jsonl", "rows_per_split": 6},
     "image_text": {"path": "images/captions.json", "rows_per_split": 5},
     "language_pretrain": {"path": "web/documents.jsonl", "rows_per_split": 25},
-    "attempts": {"path": "reasoning/code.jsonl", "rows_per_split": 1},
-    "dpo": {"corpus": "attempts"},
 }
+REASONING: dict[str, Any] = {"attempts": {"path": "reasoning/code.jsonl", "rows_per_split": 1}, "dpo": {"corpus": "attempts"}}
 
 
 def commit_early() -> None:
@@ -43,7 +42,8 @@ def main() -> None:
     sample, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     if "early" in sys.argv:
         commit_early()
-    jobs = [Job(name, resolve_source(said, sample, name)) for name, said in SOURCES.items()]
+    wanted = REASONING if "reasoning" in sys.argv else SOURCES
+    jobs = [Job(name, resolve_source(said, sample, name)) for name, said in wanted.items()]
     try:
         build_jobs(jobs, out, Execution(workers=workers), as_json=True)
     except typer.Exit as stop:

@@ -20,7 +20,7 @@ from tests.toy import hashes, toy_recipe
 
 pytestmark = pytest.mark.crash
 ROOT = Path(__file__).parents[2]
-NUM_KILLS = int(os.environ.get("CORPUSMILL_KILLS", "10"))
+NUM_KILLS = int(os.environ.get("CORPUSMILL_KILLS", "6"))
 
 
 def start(sample: Path, out: Path, workers: int, *more: str) -> subprocess.Popen[bytes]:
@@ -44,8 +44,8 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
     process.stderr.close()
 
 
-def finish(sample: Path, out: Path, workers: int) -> None:
-    process = start(sample, out, workers)
+def finish(sample: Path, out: Path, workers: int, *more: str) -> None:
+    process = start(sample, out, workers, *more)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors.decode()
 
@@ -78,6 +78,20 @@ def test_kills_in_process(sample: Path, tmp_path: Path, untouched: tuple[dict[st
     assert [verify(tmp_path / "0" / name).problems for name in SOURCES] == [[]] * len(SOURCES)
 
 
+def test_kills_of_a_pool_of_attempts_and_its_pairs(sample: Path, tmp_path: Path) -> None:
+    begin = time.perf_counter()
+    finish(sample, tmp_path / "untouched", 0, "reasoning")
+    seconds = time.perf_counter() - begin
+    rng = random.Random(5)
+    for _ in range(2):  # one after the other, on the way of one build: programs under test die with it
+        process = start(sample, tmp_path / "killed", 0, "reasoning")
+        time.sleep(rng.uniform(0.5, 0.9) * seconds)
+        kill_tree(process)
+    finish(sample, tmp_path / "killed", 0, "reasoning")
+    assert hashes(tmp_path / "killed") == hashes(tmp_path / "untouched")
+
+
+@pytest.mark.cluster
 def test_kills_with_workers(sample: Path, tmp_path: Path, untouched: tuple[dict[str, str], float]) -> None:
     rng = random.Random(11)
     for _ in range(2):
@@ -88,7 +102,7 @@ def test_kills_with_workers(sample: Path, tmp_path: Path, untouched: tuple[dict[
     assert hashes(tmp_path) == untouched[0]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.cluster)])
 def test_ctrl_c_stops_cleanly(sample: Path, tmp_path: Path, untouched: tuple[dict[str, str], float], workers: int) -> None:
     process = start(sample, tmp_path, workers)
     while not list(tmp_path.rglob("ledger/*.json")):  # until something is committed

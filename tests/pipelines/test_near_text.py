@@ -311,7 +311,7 @@ with session:
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=[pytest.mark.cluster, pytest.mark.slow])])
 def test_a_killed_search_leaves_nothing_that_counts(tmp_path: Path, workers: int) -> None:
     corpus = measured(tmp_path, PlantedText(20_000, per_split=1_000))
     expected = find_near_texts(corpus, tmp_path, compute_here)
