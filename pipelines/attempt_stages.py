@@ -60,16 +60,12 @@ class Judging:
     domain: str = "auto"  # by the row: maths, code, logic, tools, other
     columns: tuple[str, ...] = ()  # "name=column" where a source calls them otherwise, such as "answer=gold_label"
     keep_unjudged: bool = False  # problems without anything to judge answers by are kept, their attempts undecided
-    judge: str = (
-        NOBODY  # judge: attempts at problems without a rule; undecided: also those that rules cannot tell. Asks the endpoint's model
-    )
+    judge: str = NOBODY  # judge: the endpoint's model judges where no rule does; undecided: also what rules cannot tell
     judge_model: str = ""  # another model of the same endpoint; empty: the one that samples
     judge_votes: int = 1
     program_cpu_s: float = 10.0  # of one program with its tests
     program_memory_bytes: int = 1 << 30
-    near_solution_ratio: float = (
-        0.0  # of shared runs of three words, from which on two solutions of a problem are one; 0: only equal ones are
-    )
+    near_solution_ratio: float = 0.0  # of shared runs of three words, from which on two solutions are one; 0: only equal ones are
 
     def __post_init__(self) -> None:
         if self.judge not in (NOBODY, OPEN, UNDECIDED):

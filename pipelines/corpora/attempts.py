@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.attempt_stages import Attempts, Judging, Sampling
 from pipelines.endpoint_groups import Endpoint
+from pipelines.recipe import PlanError
 from pipelines.stage import Stage
 
 
@@ -24,4 +25,9 @@ def attempts(
     seed: int = 0,
 ) -> tuple[Stage, ...]:
     """Problems with samples, or with a model to sample from -> attempts with verdicts, pass ratios, pass@k and agreement."""
-    return Attempts(sampling, judging, endpoint, max_tokens, seed).stages(source, "attempts", "attempts")
+    stages = Attempts(sampling, judging, endpoint, max_tokens, seed).stages(source, "attempts", "attempts")
+    if not stages:
+        raise PlanError(
+            "the source is a pool of attempts already; name it as the source of cot_pretrain, cot_sft or dpo, or join it with another"
+        )
+    return stages

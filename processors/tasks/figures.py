@@ -51,9 +51,9 @@ _HEDGE = re.compile(
     r"unos|unas|casi|alrededor de|más de)\s+\D{0,2}$|(?:约|大约|超过|近|約|およそ|ほぼ)$",
     re.I,
 )
-_ISO = re.compile(r"(?<![\d.,/-])(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?![\d/-])")
+_ISO = re.compile(r"(?<![\d.,/-])([12]\d{3})([-/.])(\d{1,2})\2(\d{1,2})(?![\d/-])")
 _DAY_FIRST = re.compile(r"(?<![\d.,/-])(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?![\d/-])")
-_HAN_DATE = re.compile(r"(?:(\d{4})年)?(\d{1,2})月(?:(\d{1,2})[日号號])?|(\d{4})年")
+_HAN_DATE = re.compile(r"(?:([12]\d{3})年)?(\d{1,2})月(?:(\d{1,2})[日号號])?|([12]\d{3})年")  # 0001年 is a number
 Date = tuple[int, int, int]  # year, month, day; 0 for what is not told
 
 

@@ -186,6 +186,8 @@ def test_two_pools_are_measured_as_one(pool: CorpusSource, problems: Path, tmp_p
     assert all(
         joined[name]["problem.pass_ratio"] == facts["problem.pass_ratio"] for name, facts in alone.items() if "problem.pass_ratio" in facts
     )
+    with pytest.raises(PlanError, match="is a pool of attempts already"):
+        attempts(pool)
     with pytest.raises(PlanError, match="mixes finished corpora with raw rows"):
         attempts(Union((pool, open_source(str(problems / "maths.jsonl")))))
 

@@ -22,7 +22,7 @@ from pipelines.verify import verify
 from schemas.records import Conversation, Document, Preference
 
 pytestmark = pytest.mark.realdata
-NUM_ROWS = 120  # of each file
+NUM_ROWS = 50  # of each file
 INLINE = Execution(workers=0)
 
 
@@ -75,11 +75,9 @@ def truth(realdata: Path, by_key: dict[str, Conversation]) -> dict[str, str]:
 
 
 def test_verdicts_of_the_pool_agree_with_labels(by_key: dict[str, Conversation], truth: dict[str, str]) -> None:
-    found = Counter(
-        (record.facts["attempt.domain"], record.facts["attempt.label"], record.facts["attempt.verdict"]) for record in by_key.values()
-    )
-    assert found["maths", "right", "right"] > 30
-    assert found["code", "right", "right"] > 30
+    found = Counter((record.facts["attempt.domain"], truth[key], record.facts["attempt.verdict"]) for key, record in by_key.items())
+    assert found["maths", "right", "right"] > 15
+    assert found["code", "right", "right"] > 15
     assert [key for key in found if key[1:] in (("right", "wrong"), ("wrong", "right"))] == []
 
 
@@ -108,17 +106,17 @@ def test_all_pairs_are_the_product_of_right_and_wrong(
 
 
 def test_an_exact_number_of_conversations_over_both_domains(pool: CorpusSource, by_key: dict[str, Conversation], tmp_path: Path) -> None:
-    kept: list[Conversation] = records(built(cot_sft(pool, n=150), tmp_path))
-    assert len(kept) == 150
+    kept: list[Conversation] = records(built(cot_sft(pool, n=60), tmp_path))
+    assert len(kept) == 60
     assert {by_key[record.key].facts["attempt.verdict"] for record in kept} == {"right"}
     domains = Counter(record.facts["attempt.domain"] for record in kept)
-    assert domains["maths"] > domains["code"] > 30
+    assert domains["maths"] > domains["code"] > 10
 
 
 def test_documents_hold_no_calculator_notes_and_lead_to_their_attempts(
     pool: CorpusSource, by_key: dict[str, Conversation], tmp_path: Path
 ) -> None:
     texts: list[Document] = records(built(cot_pretrain(pool), tmp_path))
-    assert len(texts) > 200
+    assert len(texts) > 80
     assert not [text for text in texts if "<<" in text.text and text.facts["attempt.domain"] == "maths"]
     assert {by_key[text.key].facts["attempt.verdict"] for text in texts} == {"right"}
