@@ -96,6 +96,7 @@ def test_batches_do_not_queue_behind_a_slow_one(tmp_path: Path) -> None:
     assert before[-15:] == [before[-1]] * 15  # all of it by the actor that is free
 
 
+@pytest.mark.slow  # a batch that kills its actor is in test_build
 def test_a_question_that_kills_its_actor_is_refused_alone(tmp_path: Path) -> None:
     step = ask(Slow(str(tmp_path / "log"), kills=(7,)), size=2, pool=2)
     done = build(Recipe("asked", Numbers(20, per_split=10), (each(Spell()), step)), tmp_path / "out", Execution(workers=2))

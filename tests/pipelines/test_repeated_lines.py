@@ -172,6 +172,7 @@ def test_errors_say_what_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.slow  # the same graph on Ray as near duplicates
 def test_ray_gives_the_same_bytes(tmp_path: Path) -> None:
     from pipelines import cluster
 
