@@ -20,7 +20,7 @@ from tests.toy import hashes, toy_recipe
 
 pytestmark = pytest.mark.crash
 ROOT = Path(__file__).parents[2]
-NUM_KILLS = int(os.environ.get("CORPUSMILL_KILLS", "6"))
+NUM_KILLS = int(os.environ.get("CORPUSMILL_KILLS", "5"))
 
 
 def start(sample: Path, out: Path, workers: int, *more: str) -> subprocess.Popen[bytes]:
