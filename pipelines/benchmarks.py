@@ -23,6 +23,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.stage import Earlier
+from pipelines.step import Step, each
 from processors.text.overlap import Hit, Index, N, Part, find_overlaps, look_up, make_filter, telling, token_weights, tokenise
 from processors.text.words import ngram_hashes
 from schemas.facts import Fact
@@ -368,3 +370,8 @@ def _detail(found: Sequence[Hit], whole: str) -> str:
 
 def decontaminate(path: Path, mode: str = REJECT) -> DropBenchmarks:
     return DropBenchmarks(str(path), path.stem.removeprefix("benchmarks-"), mode)
+
+
+def without_benchmarks(benchmarks: Sequence[Path], earlier: Earlier, hits: str = REJECT) -> tuple[Step, ...]:
+    """The step that keeps these benchmarks' items out of a stage's records, or marks them; none where no benchmark is named."""
+    return (each(decontaminate(write_index(benchmarks, earlier.folder), hits)),) if benchmarks else ()

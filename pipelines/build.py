@@ -148,8 +148,8 @@ def replies_folder(corpus: Path) -> Path:
     return out / ".replies"
 
 
-def replies_of(execution: Execution, corpus: Path) -> Replies:
-    return Replies(Path(execution.replies) if execution.replies else replies_folder(corpus))
+def kept_replies(execution: Execution, corpus: Path) -> Path:
+    return Path(execution.replies) if execution.replies else replies_folder(corpus)
 
 
 def holds_token(corpus: Path, token: str) -> bool:
@@ -282,8 +282,6 @@ def _build_locked(
     result = BuildResult(recipe.name, corpus.path, {}, 0.0, len(pending), len(committed), workers)
     rows = sum(max(split.num_rows, 0) for split in pending)
     progress.start(recipe.name, len(splits), len(committed), rows)
-    folder = replies_of(execution, corpus.path).root or corpus.path
-    before = spent_on(folder)[0]
 
     def on_split(done: SplitResult) -> None:
         for total, part in (
@@ -293,6 +291,9 @@ def _build_locked(
         progress.committed(done)
         budget.spend(done)
 
+    asks = bool(pending) and any(step.is_opener for step in recipe.steps)  # else nothing is spent, and no ledger has to be read
+    replies = kept_replies(execution, corpus.path)
+    before = spent_on(replies)[0] if asks else Spent()
     try:
         if pending:
             _run_pending(recipe, pending, corpus.path, token, workers, execution, on_split, progress, sessions)
@@ -300,7 +301,7 @@ def _build_locked(
         progress.end()
     corpus.remove_orphans()
     result.totals = corpus.totals() if not pending and corpus.is_complete() else finish(corpus, partial(write_card, recipe))
-    result.spent = spent_on(folder)[0] - before
+    result.spent = spent_on(replies)[0] - before if asks else Spent()
     result.seconds = time.perf_counter() - start
     return result
 
@@ -316,7 +317,7 @@ def _run_pending(
     progress: Progress,
     sessions: contextlib.ExitStack | None,
 ) -> None:
-    replies = replies_of(execution, path)
+    replies = Replies(kept_replies(execution, path))
     if workers == 0:
         with contextlib.ExitStack() as stack:
             openers = [step for step in recipe.steps if step.is_opener]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.benchmarks import decontaminate, write_index
+from pipelines.benchmarks import without_benchmarks
 from pipelines.stage import Earlier
 from pipelines.step import Step, each
 from processors.attempts.clean import CleanAttempt
@@ -43,7 +43,6 @@ class Rejection:
     benchmark_hits: str = "reject"  # or mark: the hits are facts of the row
 
     def steps(self, earlier: Earlier, dress: Dress) -> tuple[Step, ...]:
-        clean = (each(decontaminate(write_index(self.benchmarks, earlier.folder), self.benchmark_hits)),) if self.benchmarks else ()
         return (
             each(Forget(CONTRACT_FACTS)),  # of the pool's texts, which change here
             each(KeepRight(self.allow_undecided)),
@@ -55,6 +54,6 @@ class Rejection:
                     self.min_thought_words, self.max_thought_words, self.max_mixed_ratio, self.max_repeated_ratio, self.same_language
                 )
             ),
-            *clean,
+            *without_benchmarks(self.benchmarks, earlier, self.benchmark_hits),
             each(DigestRecord()),
         )

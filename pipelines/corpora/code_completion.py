@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipelines.benchmarks import decontaminate, write_index
+from pipelines.benchmarks import without_benchmarks
 from pipelines.corpus_source import open_corpus
 from pipelines.distinct import drop_text_copies
 from pipelines.recipe import Recipe
@@ -89,7 +89,6 @@ def code_completion(
     )
 
     def cut(earlier: Earlier) -> Recipe:
-        clean = (each(decontaminate(write_index(benchmarks, earlier.folder))),) if benchmarks else ()
         holes = CutHoles(
             character_ratio=character_ratio,
             line_ratio=line_ratio,
@@ -107,7 +106,7 @@ def code_completion(
             source=open_corpus(earlier.corpus),
             steps=(
                 *drop_text_copies(earlier, near_similarity if near_similarity < 1.0 else 0.0),
-                *clean,
+                *without_benchmarks(benchmarks, earlier),
                 expand(holes),
                 each(CheckFill()),
                 each(Contract(max_tokens)),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.attempt_stages import Attempts, Judging, Sampling, on_pool
-from pipelines.benchmarks import decontaminate, write_index
+from pipelines.benchmarks import without_benchmarks
 from pipelines.corpus_source import CorpusSource
 from pipelines.distinct import drop_copies
 from pipelines.endpoint_groups import Endpoint
@@ -71,8 +71,7 @@ def dpo(
         raise ValueError(f"dpo pairs is {pairs!r}, expected {ATTEMPTS}, {VOTES} or {SCORES}")
 
     def checked(earlier: Earlier) -> tuple[Step, ...]:
-        clean = (each(decontaminate(write_index(benchmarks, earlier.folder))),) if benchmarks else ()
-        return (*clean, each(DigestRecord()))
+        return (*without_benchmarks(benchmarks, earlier), each(DigestRecord()))
 
     def voted(earlier: Earlier) -> Recipe:
         read = (each(PreferenceTask()),) if pairs == VOTES else (each(MarkScored()), gather(PairScored(), by=PROMPT_DIGEST))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.benchmarks import decontaminate, write_index
+from pipelines.benchmarks import without_benchmarks
 from pipelines.corpus_source import open_corpus
 from pipelines.distinct import drop_text_copies
 from pipelines.endpoint_groups import Endpoint
@@ -99,7 +99,6 @@ def language_pretrain(
 
     def measured(earlier: Earlier) -> Recipe:
         scored = (each(score_text(classifier)), each(KeepClassified(min_score))) if classifier else ()
-        clean = (each(decontaminate(write_index(benchmarks, earlier.folder), benchmark_hits)),) if benchmarks else ()
         return Recipe(
             name="language_pretrain.measured",
             title="Documents before copies are taken out",
@@ -117,7 +116,7 @@ def language_pretrain(
                 *quality.steps(),
                 *scored,
                 each(ScrubPersonalData(personal_data)),
-                *clean,
+                *without_benchmarks(benchmarks, earlier, benchmark_hits),
                 each(MinHash(seed=seed)),
             ),
             seed=seed,
