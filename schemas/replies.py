@@ -3,7 +3,8 @@
 A reply's address is a digest of everything that decides it: the engine's identity and the question. A file a reply,
 `<root>/<two digits>/<digest>`, created once and whole: of two workers that ask the same question at the same time the
 first one's reply stays and the second takes it over. So a model that does not repeat itself exactly still gives the same
-corpus when a build is resumed, rebuilt, or shares its replies with another corpus.
+corpus when a build is resumed, rebuilt, or shares its replies with another corpus. A killed writer may leave a file with a
+temporary name beside; nothing reads it, and nobody removes it, since another writer at work has such files too.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def python_tokens(program: str) -> list[str]:
     depth = 0
     words: list[str] = []
     indent = 0
-    for match in _PYTHON.finditer("\n" + program.expandtabs() + "\n"):
+    for match in _PYTHON.finditer("\n" + program.expandtabs().rstrip() + "\n"):
         kind, token = match.lastgroup, match[0]
         if kind == "line":
             if not depth:
