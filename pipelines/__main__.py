@@ -17,16 +17,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import classify
+from pipelines import checkpoints, classify
 from pipelines.build import BuildError, Execution, build_stages
 from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, read_job
 from pipelines.corpora import CORPORA
 from pipelines.corpus_source import open_corpus
+from pipelines.failure import err_console, fail
 from pipelines.feed import ConservationError, DeclarationError
 from pipelines.packing import pack_recipe
 from pipelines.recipe import PlanError
 from pipelines.show import engines_table, progress_for, show_record, summary_lines, summary_row, summary_table
 from pipelines.stage import Stage, earlier_stages, only
+from pipelines.training import train_command
+from pipelines.validation import validate_command
 from processors.engine import EngineMissing
 from schemas.arrow import SchemaError
 from schemas.corpus import Corpus, CorpusError
@@ -38,15 +41,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(classify.app, name="classifier")
-out_console, err_console = Console(), Console(stderr=True)
+app.add_typer(checkpoints.app, name="checkpoint")
+app.command("train")(train_command)
+app.command("validate")(validate_command)
+out_console = Console()
 
 Workers = Annotated[int | None, typer.Option(min=0, help="Processes; 0 runs in this one, without Ray. Default: one a CPU.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of a table; no progress.")]
-
-
-def fail(message: str, code: int = 1) -> typer.Exit:
-    err_console.print(f"error: {message}", style="red", markup=False, soft_wrap=True)
-    return typer.Exit(code)
 
 
 @app.command("list")

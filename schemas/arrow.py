@@ -48,6 +48,8 @@ _AUDIO_INFO = pa.list_(pa.struct([("num_frames", pa.int32()), ("num_tokens", pa.
 _PIECES = pa.list_(pa.struct([("key", pa.string()), ("offset", pa.int32()), ("num_tokens", pa.int32())]))
 _FACT_TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 _ORIGIN = ("source", "revision", "licence", "locator")
+_PLAIN = {"key", "parents", "text", "turns", "prompt", "chosen", "rejected", "pieces", *_ORIGIN, *SEQUENCE_ARRAYS}
+_PLAIN |= {"images", "image_info", "image_sources", "log_mel", "audio_info", "audio_sources"}  # columns that are not facts
 _TURN_COLUMNS = {name: TURN_FIELDS[kind] for name, kind in KINDS.items() if kind in TURN_FIELDS}
 
 
@@ -269,18 +271,28 @@ def _log_mel_array(audios: list[list[Audio]], mel_type: pa.DataType) -> pa.Array
 
 def from_batch(batch: pa.RecordBatch, where: str = "a shard") -> Iterator[Record]:
     """The records of a batch; images come back with an encoded canvas, audio with its log-Mel as a view."""
-    kind = read_schema_kind(batch.schema, where)
-    plain = {"key", "parents", "text", *_ORIGIN}
-    for name in ("turns", "prompt", "chosen", "rejected", "images", "image_info", "image_sources", "log_mel"):
-        plain.add(name)
-    plain |= {"audio_info", "audio_sources", "pieces", *SEQUENCE_ARRAYS}
-    facts = [name for name in batch.schema.names if name not in plain]
-    columns = {name: batch.column(name) for name in batch.schema.names}
-    if kind == "document":
-        yield from _documents(columns, facts)
+    rows = BatchRows(batch, where)
+    if rows.kind == "document":
+        yield from _documents(rows.columns, rows.facts)
         return
     for index in range(batch.num_rows):
-        yield _record(kind, columns, facts, index)
+        yield rows[index]
+
+
+class BatchRows:
+    """The records of a batch by their place, as views of its columns.
+
+    Raises:
+        SchemaError: the batch is not ours or of another version.
+    """
+
+    def __init__(self, batch: pa.RecordBatch, where: str = "a shard") -> None:
+        self.kind = read_schema_kind(batch.schema, where)
+        self.facts = [name for name in batch.schema.names if name not in _PLAIN]
+        self.columns: dict[str, pa.Array] = {name: batch.column(name) for name in batch.schema.names}
+
+    def __getitem__(self, index: int) -> Record:
+        return _record(self.kind, self.columns, self.facts, index)
 
 
 def _documents(columns: dict[str, pa.Array], facts: list[str]) -> Iterator[Record]:
@@ -302,6 +314,8 @@ def _record(kind: str, columns: dict[str, pa.Array], facts: list[str], index: in
         "facts": {name: fact for name in facts if (fact := value(name)) is not None},
         "parents": tuple(value("parents") or ()),  # type: ignore[arg-type]
     }
+    if kind == "document":
+        return Document(text=value("text"), **common)  # type: ignore[arg-type]
     if kind == "packed":
         arrays = {name: columns[name][index].values.to_numpy() for name in SEQUENCE_ARRAYS}
         pieces = tuple(Piece(**row) for row in value("pieces"))  # type: ignore[attr-defined]

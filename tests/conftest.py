@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,15 @@ def demo(run_folder: Path, sample: Path) -> dict[str, dict[str, Any]]:
 def replies(run_folder: Path) -> str:
     """The demonstration's folder of replies, for every build that asks for it: what was spoken and heard once is not asked again."""
     return str(run_folder / "demo" / "corpora" / ".replies")
+
+
+@pytest.fixture(scope="session")
+def one_ray() -> Iterator[None]:
+    """A Ray for every build of the run that asks for workers: starting one takes longer than most of these builds."""
+    from pipelines import cluster
+
+    with cluster.session(2, 2, None, lambda _: None):
+        yield
 
 
 @pytest.fixture(scope="session")

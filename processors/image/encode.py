@@ -35,7 +35,7 @@ def decode_canvas(canvas: Canvas) -> Canvas:
         return canvas
     assert canvas.encoded is not None
     with PillowImage.open(io.BytesIO(canvas.encoded), formats=["PNG"]) as image:
-        return replace(canvas, pixels=np.asarray(image.convert("RGB")), encoded=None)
+        return replace(canvas, pixels=np.asarray(image if image.mode == "RGB" else image.convert("RGB")), encoded=None)
 
 
 @dataclass(frozen=True, slots=True)

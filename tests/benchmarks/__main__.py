@@ -22,6 +22,8 @@ NAMES = (
     "bench_vision_speech",
     "bench_verify",
     "bench_sandbox",
+    "bench_loader",
+    "bench_model",
 )
 
 

@@ -31,7 +31,7 @@ def test_a_second_demo_builds_nothing_and_says_so(demo: dict[str, Any], run_fold
 def test_the_readme_commands_work(demo: dict[str, Any], run_folder: Path) -> None:
     readme = (ROOT / "README.md").read_text()
     commands = [line for line in readme.splitlines() if line.startswith((".venv/bin/corpusmill", ".venv/bin/python"))]
-    assert len(commands) == 6
+    assert len(commands) == 8
     for command in commands:
         command = command.replace(".venv/bin", str(Path(sys.executable).parent))
         done = subprocess.run(command.replace("demo/", f"{run_folder}/demo/"), shell=True, cwd=ROOT, capture_output=True, text=True)

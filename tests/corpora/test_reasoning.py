@@ -199,6 +199,7 @@ def test_a_pool_is_the_same_wherever_its_rows_lie(problems: Path, pool: CorpusSo
 
 
 @pytest.mark.cluster
+@pytest.mark.usefixtures("one_ray")
 def test_workers_change_no_byte(source: Union, tmp_path: Path) -> None:
     found = []
     for workers in (0, 2):

@@ -107,17 +107,21 @@ def test_kills_with_workers(sample: Path, tmp_path: Path, untouched: tuple[dict[
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.cluster)])
 def test_ctrl_c_stops_cleanly(sample: Path, tmp_path: Path, untouched: tuple[dict[str, str], float], workers: int) -> None:
-    process = start(sample, tmp_path, workers)
-    while not list(tmp_path.rglob("ledger/*.json")):  # until something is committed
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    for attempt in range(3):  # a loaded machine may look away until the build has ended
+        out = tmp_path / str(attempt)
+        process = start(sample, out, workers)
+        while not list(out.rglob("ledger/*.json")):  # until something is committed
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        if process.returncode != 0:
+            break
     assert process.returncode == 1
     assert "run the same command again to go on" in errors.decode()
     assert "Traceback" not in errors.decode()
-    finish(sample, tmp_path, 0)
-    assert hashes(tmp_path) == untouched[0]
+    finish(sample, out, 0)
+    assert hashes(out) == untouched[0]
 
 
 def test_a_builder_that_commits_early_is_caught(sample: Path, tmp_path: Path, untouched: tuple[dict[str, str], float]) -> None:

@@ -24,7 +24,7 @@ from schemas.records import Document
 from schemas.replies import Replies
 from tests.toy import NUMBER, Numbers, Spell
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("one_ray")]
 
 THREES = Reason("threes", "The number ends in three")
 SILENT = Reason("silent", "The model said nothing")

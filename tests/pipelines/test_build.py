@@ -15,7 +15,7 @@ from pipelines.step import batched, each
 from schemas.corpus import Corpus, check_files
 from tests.toy import KeepEven, Shout, hashes, toy_recipe
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("one_ray")]
 
 IN_PROCESS = Execution(workers=0)
 

@@ -278,6 +278,7 @@ def test_parts_are_neighbouring_shards(tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.usefixtures("one_ray")
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_ray_gives_the_same_bytes(tmp_path: Path, workers: int) -> None:
     from pipelines import cluster

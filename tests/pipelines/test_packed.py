@@ -110,6 +110,7 @@ def test_datasets_opens_it(documents: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.usefixtures("one_ray")
 def test_workers_change_no_byte(documents: Path, tmp_path: Path) -> None:
     recipe = pack_recipe("packed", open_corpus(documents), 512, 20_000)
     for workers in (0, 2):

@@ -22,7 +22,7 @@ from schemas.identity import digest
 from schemas.records import Document
 from tests.toy import NUMBER, Numbers, Spell
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("one_ray")]
 
 
 @dataclass(frozen=True, slots=True)

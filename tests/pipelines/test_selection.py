@@ -334,6 +334,7 @@ def test_errors_say_what_is_wrong(corpus: Corpus, tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.usefixtures("one_ray")
 def test_ray_gives_the_same_list(corpus: Corpus, tmp_path: Path) -> None:
     from pipelines import cluster
 

@@ -116,6 +116,7 @@ def test_an_actor_takes_no_processor_from_the_work() -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.usefixtures("one_ray")
 def test_on_ray_the_same_bytes_and_the_same_stop(server: Server, tmp_path: Path) -> None:
     here = build(recipe(server.base_url), tmp_path / "here", INLINE)
     paid = server.answered()
