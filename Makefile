@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 APT_PACKAGES := flite espeak-ng ffmpeg graphviz tesseract-ocr bubblewrap
 PROGRAMS := flite espeak-ng ffmpeg dot tesseract bwrap
 
-# Hundreds of short processes run here (workers, guarded decoders, commands): modules are compiled once and kept, and each uses one thread.
+# Hundreds of short processes run here (workers, guarded decoders, commands): modules compile once and are kept; each uses one thread.
 export PYTHONDONTWRITEBYTECODE :=
 export OMP_NUM_THREADS ?= 1
 
@@ -22,8 +22,8 @@ setup: .setup-done
 	  else echo "some of $(APT_PACKAGES) are missing; run: sudo apt-get install -y $(APT_PACKAGES)" >&2; exit 1; fi; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
-	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]'
-	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps torchvision==0.28.0  # for parity tests; its CUDA extension is not used
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/python -m uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps torchvision==0.28.0  # for parity tests; its CUDA extension is not used
 	touch $@
 
 demo: setup
