@@ -22,6 +22,7 @@ from pipelines.build import BuildError, Execution, build_stages
 from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, read_job
 from pipelines.corpora import CORPORA
 from pipelines.corpus_source import open_corpus
+from pipelines.demonstration.command import demonstrate
 from pipelines.failure import err_console, fail
 from pipelines.feed import ConservationError, DeclarationError
 from pipelines.packing import pack_recipe
@@ -44,6 +45,7 @@ app.add_typer(classify.app, name="classifier")
 app.add_typer(checkpoints.app, name="checkpoint")
 app.command("train")(train_command)
 app.command("validate")(validate_command)
+app.command("demonstrate")(demonstrate)
 out_console = Console()
 
 Workers = Annotated[int | None, typer.Option(min=0, help="Processes; 0 runs in this one, without Ray. Default: one a CPU.")]

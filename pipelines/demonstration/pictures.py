@@ -1,0 +1,112 @@
+"""Pictures of two coloured shapes side by side, and questions about them whose answers need both the picture and the question.
+
+A colour is one of four, and so is a shape: whoever hears the question but sees no picture, or sees a picture and hears no
+question, is right at most about once in four times.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from pipelines.demonstration.held_out import TEST, TRAIN, split_of
+from pipelines.sample.lines import write_lines
+from schemas.identity import keyed_rng
+
+LICENCE = "CC0-1.0"
+COLOURS = {"red": (215, 40, 40), "green": (40, 165, 70), "blue": (45, 85, 215), "yellow": (240, 205, 40)}
+SHAPES = ("circle", "square", "triangle", "cross")
+TEST_RATIO = 0.25
+WIDTH_PX, HEIGHT_PX = 448, 56
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Shapes and colours, the left one first; no two are alike."""
+
+    shapes: tuple[str, str]
+    colours: tuple[str, str]
+
+    @property
+    def name(self) -> str:
+        return " ".join((*self.colours, *self.shapes))
+
+
+def scenes() -> list[Scene]:
+    """Every scene: 144 of them."""
+    return [Scene(shapes, colours) for shapes in itertools.permutations(SHAPES, 2) for colours in itertools.permutations(COLOURS, 2)]
+
+
+def questions(scene: Scene) -> list[tuple[str, str]]:
+    """Every question about a scene with its answer."""
+    found = [(f"What colour is the {shape}?", colour) for shape, colour in zip(scene.shapes, scene.colours, strict=True)]
+    found += [(f"Which shape is {colour}?", shape) for shape, colour in zip(scene.shapes, scene.colours, strict=True)]
+    for at, side in enumerate(("left", "right")):
+        found.append((f"What colour is on the {side}?", scene.colours[at]))
+        found.append((f"Which shape is on the {side}?", scene.shapes[at]))
+    return found
+
+
+def every_question() -> list[str]:
+    """The different questions, each once."""
+    return list(dict.fromkeys(question for scene in scenes() for question, _ in questions(scene)))
+
+
+def split_of_scene(seed: int, scene: Scene) -> str:
+    return split_of(seed, f"scene {scene.name}", TEST_RATIO)
+
+
+def draw(scene: Scene, rng: np.random.Generator) -> Image.Image:
+    """The scene on a light ground, each shape somewhere in its half."""
+    ground = int(rng.integers(225, 256))
+    picture = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), (ground, ground, ground))
+    for at, (shape, colour) in enumerate(zip(scene.shapes, scene.colours, strict=True)):
+        side = int(rng.integers(38, 50))
+        x = int(rng.integers(4, WIDTH_PX // 2 - side - 4)) + at * WIDTH_PX // 2
+        y = int(rng.integers(2, HEIGHT_PX - side - 1))
+        shade = tuple(int(np.clip(value + rng.integers(-15, 16), 0, 255)) for value in COLOURS[colour])
+        _draw(ImageDraw.Draw(picture), shape, (x, y, x + side - 1, y + side - 1), shade)
+    return picture
+
+
+def _draw(pen: ImageDraw.ImageDraw, shape: str, box: tuple[int, int, int, int], fill: tuple[int, ...]) -> None:
+    x0, y0, x1, y1 = box
+    third = (x1 - x0) // 3
+    if shape == "circle":
+        pen.ellipse(box, fill=fill)
+    elif shape == "square":
+        pen.rectangle(box, fill=fill)
+    elif shape == "triangle":
+        pen.polygon([(x0, y1), (x1, y1), ((x0 + x1) // 2, y0)], fill=fill)
+    else:
+        pen.rectangle((x0 + third, y0, x1 - third, y1), fill=fill)
+        pen.rectangle((x0, y0 + third, x1, y1 - third), fill=fill)
+
+
+def make_pictures(folder: Path, seed: int, num_train: int = 600, num_test: int = 160, asked: int = 4) -> None:
+    """`train.jsonl` with `asked` questions a picture, `test.jsonl` with one; a scene is on one side only."""
+    (folder / "scenes").mkdir(parents=True, exist_ok=True)
+    for split, count, num_asked in ((TRAIN, num_train, asked), (TEST, num_test, 1)):
+        known = [scene for scene in scenes() if split_of_scene(seed, scene) == split]
+        rows: list[object] = []
+        for number in range(count):
+            rng = keyed_rng(seed, "demonstration.pictures", f"{split} {number}")
+            scene = known[int(rng.integers(len(known)))]
+            told = questions(scene)
+            chosen = [told[int(place)] for place in rng.permutation(len(told))[:num_asked]]
+            name = f"scenes/{split}_{number:05d}.png"
+            draw(scene, rng).save(folder / name)
+            rows.append({"image": name, "messages": messages(chosen), "lang": "en", "licence": LICENCE, "scene": scene.name})
+        write_lines(folder / f"{split}.jsonl", rows)
+
+
+def messages(chosen: list[tuple[str, str]]) -> list[dict[str, str]]:
+    """Turns of questions and answers, the picture before the first question."""
+    turns = []
+    for number, (question, answer) in enumerate(chosen):
+        turns += [{"role": "user", "content": f"{'' if number else '<image>'}{question}"}, {"role": "assistant", "content": answer}]
+    return turns
