@@ -208,8 +208,8 @@ def test_a_budget_of_all_runs_outlives_a_kill(server: Server, tmp_path: Path) ->
     for _ in range(2):
         with pytest.raises(BuildError, match=r"the budget of 40 requests is spent on these replies in all runs \(max_requests\)"):
             build(recipe(server.base_url, max_requests=40, budget_of="replies"), tmp_path, INLINE)
-    assert len(server.log()) == 40
     known, unknown = spent_on(tmp_path / ".replies")
+    assert known.num_requests <= len(server.log()) <= 40  # one that was written down at the kill may not have been sent
     assert known.num_requests + unknown.num_requests == 40
     assert unknown.num_requests <= CONCURRENCY
     done = build(recipe(server.base_url, max_requests=100, budget_of="replies"), tmp_path, INLINE)
