@@ -60,17 +60,22 @@ class Phi4MM(nn.Module):
         Raises:
             ValueError: placeholders and features differ in number.
         """
-        embedded = self.model.embed_tokens(self.rows(batch.ids))
-        if batch.images:
-            features = self.image_embed(batch.images)
-            embedded = _put(embedded, batch.ids == tokens.IMAGE, features, "image")
-        elif bool((batch.ids == tokens.IMAGE).any()):
-            raise ValueError("the ids have image placeholders, the batch has no images")
-        if batch.audios:
-            features = self.audio_embed(batch.audios, batch.mode.audio_projector, self.config.hf_compat)
-            embedded = _put(embedded, batch.ids == tokens.AUDIO, features, "audio")
-        elif bool((batch.ids == tokens.AUDIO).any()):
-            raise ValueError("the ids have audio placeholders, the batch has no audio")
+        images = self.image_embed(batch.images) if batch.images else None
+        audios = self.audio_embed(batch.audios, batch.mode.audio_projector, self.config.hf_compat) if batch.audios else None
+        return self.place(batch.ids, images, audios)
+
+    def place(self, ids: torch.Tensor, images: torch.Tensor | None, audios: torch.Tensor | None) -> torch.Tensor:
+        """Text embeddings with features of media in place of their placeholders. Shapes: ids (N,), features (n, hidden_size) each.
+
+        Raises:
+            ValueError: placeholders and features differ in number.
+        """
+        embedded = self.model.embed_tokens(self.rows(ids))
+        for token, features, kind, none in ((tokens.IMAGE, images, "image", "images"), (tokens.AUDIO, audios, "audio", "audio")):
+            if features is not None:
+                embedded = _put(embedded, ids == token, features, kind)
+            elif bool((ids == token).any()):
+                raise ValueError(f"the ids have {kind} placeholders, the batch has no {none}")
         return embedded
 
     def forward(self, batch: Batch, adapter: str | None = ROUTED) -> torch.Tensor:

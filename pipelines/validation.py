@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ from schemas.arrow import SchemaError
 from schemas.corpus import Corpus, CorpusError
 
 if TYPE_CHECKING:
-    from model.validate import Settings, Validation
+    from model.validate import Validation
 
 STYLES = {"pass": "green", "fail": "bold red", "too_few_rows": "yellow", "not_applicable": "dim"}
 WORDS = {"too_few_rows": "too few rows", "not_applicable": "-"}
@@ -46,7 +47,7 @@ def validate_command(
     from schemas.shard import write_replacing
 
     torch.set_num_threads(threads)
-    settings = _with_seed(without_training() if quick else THOROUGH if thorough else DEFAULT, seed)
+    settings = replace(without_training() if quick else THOROUGH if thorough else DEFAULT, seed=seed)
     found = []
     for path in paths:
         try:
@@ -65,12 +66,6 @@ def validate_command(
         sys.stdout.write(told)
     if not all(validation.passed for validation in found):
         raise typer.Exit(1)
-
-
-def _with_seed(settings: Settings, seed: int) -> Settings:
-    from dataclasses import replace
-
-    return replace(settings, seed=seed)
 
 
 def _stage_of(path: Path) -> str:

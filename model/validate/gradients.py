@@ -7,17 +7,18 @@ from collections.abc import Sequence
 
 import torch
 
-from model.batch import Batch, Mode
+from model.batch import Batch, Mode, mode_of
 from model.decoder import next_token_losses
 from model.dpo import dpo_losses, sequence_log_probs
 from model.examples import example_of
-from model.multimodal import Phi4MM
+from model.multimodal import Losses, Phi4MM
 from model.optimise import freeze
 from model.parts import part_of
 from model.stages import STAGES, Stage
 from model.validate.report import Check, failed, not_applicable, passed
 from model.validate.settings import Settings
 from model.validate.training import num_tokens, probe_for
+from processors.contract import NUM_AUDIO_TOKENS, NUM_IMAGE_TOKENS
 from schemas.arrow import kind_of
 from schemas.records import Record
 
@@ -83,8 +84,7 @@ def check_gradients(records: Sequence[Record], stage: str, settings: Settings) -
 
 def example_mode(record: Record) -> Mode:
     """The mode of a row, from its counted tokens."""
-    facts = record.facts
-    return Mode((int(facts["contract.num_image_tokens"]) > 0) + 2 * (int(facts["contract.num_audio_tokens"]) > 0))
+    return mode_of(int(record.facts[NUM_IMAGE_TOKENS.name]), int(record.facts[NUM_AUDIO_TOKENS.name]))
 
 
 def pass_problems(model: Phi4MM, batch: Batch, stage: Stage) -> tuple[list[str], int, int]:
@@ -102,7 +102,7 @@ def pass_problems(model: Phi4MM, batch: Batch, stage: Stage) -> tuple[list[str],
         return [f"{bad} of {len(each)} losses are not finite"], len(each), len(hidden) - len(each)
     loss = each.mean()
     if stage.loss == "dpo":
-        log_probs, num = sequence_log_probs(type(model.losses(batch, adapter))(each, index), batch.lengths)
+        log_probs, num = sequence_log_probs(Losses(each, index), batch.lengths)
         loss = dpo_losses(log_probs, log_probs.detach(), num).loss.mean()
     loss.backward()
     assert watched.grad is not None

@@ -21,7 +21,6 @@ from model.multimodal import Phi4MM
 from model.optimise import freeze
 from model.validate.settings import Settings
 from model.vocabulary import Vocabulary
-from processors import tokens
 from schemas.records import Record
 
 WARMUP_STEPS = 4
@@ -71,10 +70,7 @@ def _prepared(model: Phi4MM, batch: Batch) -> Prepared:
 def losses(model: Phi4MM, prepared: Prepared) -> tuple[torch.Tensor, torch.Tensor]:
     """Cross-entropy of the learned tokens, and their places. Shapes: (L,) and (L,)."""
     batch = prepared.batch
-    embedded = model.model.embed_tokens(model.rows(batch.ids))
-    for token, features in ((tokens.IMAGE, prepared.images), (tokens.AUDIO, prepared.audios)):
-        if features is not None:
-            embedded = embedded.masked_scatter((batch.ids == token).unsqueeze(-1), features)
+    embedded = model.place(batch.ids, prepared.images, prepared.audios)
     hidden = model.model(embedded, batch.position_ids, batch.lengths, None, model.config.hf_compat)
     return next_token_losses(hidden, model.rows(batch.labels), model.model.embed_tokens.weight)
 

@@ -19,13 +19,14 @@ from pipelines.demonstration import evaluation
 from pipelines.demonstration.corpora import build_set, folder_of
 from pipelines.demonstration.course import make_sources, train_phase
 from pipelines.demonstration.schedule import FULL, PARTS, Phase, Sizes, phases, sets
+from pipelines.failure import fail
 from processors.engine import EngineMissing
 from schemas.corpus import CorpusError
 from schemas.shard import write_replacing
 
 REPORT, TABLE, SETTINGS = "report.json", "report.txt", "demonstration.json"
 SHOWN_ANSWERS = 12
-out_console, err_console = Console(), Console(stderr=True)
+out_console = Console()
 
 
 class DemonstrationError(ValueError):
@@ -41,14 +42,12 @@ def demonstrate(
     """Train the tiny model on corpora made here, and show what it learned: to add, to hear, to read, to answer what is asked aloud."""
     wanted = tuple(name.strip() for name in part.split(","))
     if unknown := [name for name in wanted if name not in PARTS]:
-        err_console.print(f"error: --part {', '.join(unknown)} is unknown; expected some of {', '.join(PARTS)}", style="red", markup=False)
-        raise typer.Exit(2)
+        raise fail(f"--part {', '.join(unknown)} is unknown; expected some of {', '.join(PARTS)}", 2)
     say = (lambda line: None) if as_json else (lambda line: out_console.print(line, markup=False, highlight=False))
     try:
         report = run(out, seed, tuple(name for name in PARTS if name in wanted), FULL, say)
     except (DemonstrationError, BuildError, CorpusError, EngineMissing, RuntimeError, OSError) as error:
-        err_console.print(f"error: demonstration in {out}: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from error
+        raise fail(f"demonstration in {out}: {error}") from error
     if as_json:
         print(json.dumps(report, indent=1))
     else:

@@ -54,15 +54,12 @@ def first_answer(record: Conversation) -> str:
 
 def prompt_of(record: Conversation) -> Example:
     """The tokens before the first learned one, as at inference."""
-    from model.batch import NOT_LEARNED, Example, Sample
+    from model.collate import prompt_of as last_prompt_of
     from model.examples import example_of
 
     place = next(number for number, turn in enumerate(record.turns) if turn.learned)
     asked = replace(record, turns=record.turns[: place + 1], facts={})  # counts of the row are those of all of its turns
-    (sample,) = example_of(asked).sequences
-    count = int((sample.labels != NOT_LEARNED).nonzero()[0])
-    ids = sample.ids[:count]
-    return Example(record.key, (Sample(ids, ids.new_full((count,), NOT_LEARNED), sample.images, sample.audios),))
+    return last_prompt_of(example_of(asked))
 
 
 def answer_rows(model: Phi4MM, records: Sequence[Conversation], max_new_tokens: int) -> list[Answered]:
