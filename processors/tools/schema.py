@@ -241,7 +241,7 @@ class _Reader:
         named = []
         for one in told:
             base = one.partition("<")[0].strip().lower() if isinstance(one, str) else one
-            if base not in TYPES:
+            if not isinstance(base, str) or base not in TYPES:
                 raise _bad(self.name, f"type {str(one)[:60]!r} is unknown")
             named.append(TYPES[base])
         if raw.get("nullable") is True:

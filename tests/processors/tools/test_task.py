@@ -7,7 +7,7 @@ import pickle
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from processors.tools.calls import CheckCalls
@@ -150,6 +150,7 @@ def test_any_row_is_read_or_refused(fields: dict[str, Any]) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(VALUES, VALUES, VALUES)
+@example({"role": None, "type": [[]]}, None, None)
 def test_any_bfcl_row_is_read_or_refused(function: Any, truth: Any, arguments: Any) -> None:
     question = [[{"role": "user", "content": "Do."}]]
     for told in ([function], function, [{"name": "f", "parameters": function}]):
