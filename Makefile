@@ -3,9 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Debian packages and the programs they bring: flite speaks English, espeak-ng the other languages; ffmpeg's libraries serve the
 # optional neural voices (torchcodec; the codecs for decoding come inside PyAV); dot lays diagrams out; tesseract reads scanned pages;
-# bwrap is the wall around generated programs.
-APT_PACKAGES := flite espeak-ng ffmpeg graphviz tesseract-ocr bubblewrap
-PROGRAMS := flite espeak-ng ffmpeg dot tesseract bwrap
+# bwrap is the wall around generated programs; chromium opens reports in tests.
+APT_PACKAGES := flite espeak-ng ffmpeg graphviz tesseract-ocr bubblewrap chromium
+PROGRAMS := flite espeak-ng ffmpeg dot tesseract bwrap chromium
 
 # Hundreds of short processes run here (workers, guarded decoders, commands): modules compile once and are kept; each uses one thread.
 export PYTHONDONTWRITEBYTECODE :=

@@ -46,6 +46,7 @@ from model.ranks import sum_gradients, sum_over_ranks, world
 from model.stages import Stage
 from model.vision import ImageEmbed
 from schemas.identity import digest
+from schemas.lock import Held, hold, lock_beside
 from schemas.shard import write_if_absent, write_replacing
 
 SETTINGS, METRICS, CURVE, SUMMARY = "settings.json", "metrics.jsonl", "curve.svg", "run.json"
@@ -294,11 +295,31 @@ def train(
     ever trained (see `prepare`). The trainer holds the model that the run starts, or started, from. Killed anywhere and called again, it ends with the weights and metrics of a run that was never stopped.
 
     Raises:
-        RunError: `step_batches` is no multiple of the number of ranks.
+        RunError: `step_batches` is no multiple of the number of ranks, or another process trains in `folder`.
     """
     rank, ranks = world()
     if step_batches % ranks:
         raise RunError(f"a step of {step_batches} batches cannot be shared evenly by {ranks} ranks; give a multiple of {ranks}")
+    with contextlib.ExitStack() as stack:
+        if rank == 0:
+            try:
+                stack.enter_context(hold(lock_beside(folder)))
+            except Held:
+                raise RunError(f"another process trains in {folder} (lock {lock_beside(folder)}); wait for it or stop it") from None
+        return _train_alone(trainer, batches, folder, step_batches, execution, trained, on_step)
+
+
+def _train_alone(
+    trainer: Trainer,
+    batches: Batches,
+    folder: Path,
+    step_batches: int,
+    execution: Execution,
+    trained: tuple[str, ...],
+    on_step: Callable[[StepMetrics], None],
+) -> list[StepMetrics]:
+    """What `train` does, by the one process group that may."""
+    rank, ranks = world()
     if execution.recompute:
         recompute_activations(trainer.model)
     checkpoints = list_checkpoints(folder)

@@ -1,65 +1,59 @@
-"""The command line. Exit codes: 0 done, 1 a build or check failed, 2 usage."""
+"""The command line. Exit codes: 0 done, 1 a build or check failed, 2 usage.
+
+What a command needs is imported when it runs, so that help, completion and short commands start at once.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import json
 import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import checkpoints, classify
-from pipelines.build import BuildError, Execution, build_stages
-from pipelines.buildfile import BuildFileError, Job, parameters_of, read_build_file, read_job
-from pipelines.corpora import CORPORA
-from pipelines.corpus_source import open_corpus
-from pipelines.demonstration.command import demonstrate
+from pipelines import complete, menu
 from pipelines.failure import err_console, fail
-from pipelines.feed import ConservationError, DeclarationError
-from pipelines.packing import pack_recipe
-from pipelines.recipe import PlanError
-from pipelines.show import engines_table, progress_for, show_record, summary_lines, summary_row, summary_table
-from pipelines.stage import Stage, earlier_stages, only
-from pipelines.training import train_command
-from pipelines.validation import validate_command
-from processors.engine import EngineMissing
-from schemas.arrow import SchemaError
-from schemas.corpus import Corpus, CorpusError
+from pipelines.menu import BUILD, LOOK, MACHINE, TRAIN
+
+if TYPE_CHECKING:
+    from pipelines.build import Execution
+    from pipelines.buildfile import Job
+    from pipelines.stage import Stage
 
 app = typer.Typer(
+    cls=menu.Menu,
     help="Builds the corpora that a Phi-4-multimodal-style model is trained on: exact to the token, nothing lost, nothing doubled.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(classify.app, name="classifier")
-app.add_typer(checkpoints.app, name="checkpoint")
-app.command("train")(train_command)
-app.command("validate")(validate_command)
-app.command("demonstrate")(demonstrate)
+command = partial(menu.command, app)
+add = partial(menu.add, app)
 out_console = Console()
 
 Workers = Annotated[int | None, typer.Option(min=0, help="Processes; 0 runs in this one, without Ray. Default: one a CPU.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the summary as Markdown, to paste into a chat or an issue.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of a table; no progress.")]
 
 
-@app.command("list")
+@command("list", BUILD, ("corpusmill list", "corpusmill list --json"))
 def list_corpora(as_json: AsJson = False) -> None:
     """List the corpora that can be built, what they read, and their parameters."""
+    from pipelines.corpora import CORPORA
+    from pipelines.signature import about, parameters
+
     rows: list[dict[str, Any]] = []
     for name, kind in CORPORA.items():
-        parameters = {p: "" if default is None else str(default) for p, (_, default) in parameters_of(name).items()}
-        about = (kind.make.__doc__ or "").strip()
-        rows.append({"corpus": name, "stage": kind.stage, "inputs": kind.inputs, "about": about, "parameters": parameters})
+        told = {p: "" if default is None else str(default) for p, default in parameters(name).items()}
+        rows.append({"corpus": name, "stage": kind.stage, "inputs": kind.inputs, "about": about(name), "parameters": told})
     if as_json:
         print(json.dumps(rows, indent=2))
         return
@@ -71,7 +65,7 @@ def list_corpora(as_json: AsJson = False) -> None:
     out_console.print(table)
 
 
-@app.command()
+@command("sample", BUILD, ("corpusmill sample raw", "corpusmill sample raw --size 4 --seed 1"))
 def sample(
     folder: Annotated[Path, typer.Argument(help="Where to write the sources.")],
     size: Annotated[int, typer.Option(min=1, help="How many times the smallest sample.")] = 1,
@@ -87,18 +81,34 @@ def sample(
     out_console.print(f"{folder}: {made}", markup=False)
 
 
-@app.command("build")
+@command(
+    "build",
+    BUILD,
+    (
+        "corpusmill build build.toml",
+        "corpusmill build build.toml --corpus asr --set asr.max_s=20 --workers 8",
+        "corpusmill build build.toml --out elsewhere --rebuild",
+    ),
+)
 def build_command(
     build_file: Annotated[Path, typer.Argument(help="A TOML build file; see runbooks/build.md.")],
-    corpus: Annotated[list[str] | None, typer.Option(help="Build only this corpus (may be repeated).")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="corpus.parameter=value, over the file's (may be repeated).")] = None,
+    corpus: Annotated[
+        list[str] | None, typer.Option(help="Build only this corpus (may be repeated).", autocompletion=complete.corpora)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="corpus.parameter=value, over the file's (may be repeated).", autocompletion=complete.parameters),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the corpora go, over the file's.")] = None,
     workers: Workers = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of our own on this machine.")] = None,
     rebuild: Annotated[bool, typer.Option(help="Remove what is there and start anew.")] = False,
+    markdown: Markdown = False,
     as_json: AsJson = False,
 ) -> None:
     """Build corpora; a build that was stopped goes on where it was. Exit code 1 when a record made a processor raise."""
+    from pipelines.buildfile import BuildFileError, read_build_file
+
     try:
         plan = read_build_file(build_file, set_ or (), corpus or ())
     except BuildFileError as error:
@@ -106,7 +116,7 @@ def build_command(
     changes: dict[str, Any] = {"rebuild": rebuild or plan.execution.rebuild}
     changes |= {name: value for name, value in (("workers", workers), ("address", address)) if value is not None}
     rows = build_jobs(list(plan.jobs), out or plan.out, dataclasses.replace(plan.execution, **changes), as_json)
-    show_summary(rows, as_json)
+    show_summary(rows, as_json, markdown)
 
 
 def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) -> list[dict[str, Any]]:
@@ -124,6 +134,14 @@ def build_job(
     sessions: contextlib.ExitStack | None = None,
 ) -> dict[str, Any]:
     """Builds the stages of one corpus; gives its summary row. What goes wrong ends the command with a message."""
+    from pipelines.build import BuildError, build_stages
+    from pipelines.feed import ConservationError, DeclarationError
+    from pipelines.recipe import PlanError
+    from pipelines.show import progress_for, summary_row
+    from processors.engine import EngineMissing
+    from schemas.arrow import SchemaError
+    from schemas.corpus import CorpusError
+
     try:
         return summary_row(build_stages(stages(), out, execution, partial(progress_for, as_json), sessions))
     except PlanError as error:
@@ -142,10 +160,14 @@ def _stages(job: Job, out: Path) -> tuple[Stage, ...]:
         raise fail(f"corpus {job.corpus}: {error}", 2) from error
 
 
-def show_summary(rows: list[dict[str, Any]], as_json: bool) -> None:
+def show_summary(rows: list[dict[str, Any]], as_json: bool, markdown: bool = False) -> None:
     """Prints the summary; exits 1 when there were faults."""
+    from pipelines.show import engines_table, next_lines, summary_lines, summary_markdown, summary_table
+
     if as_json:
         print(json.dumps(rows, indent=2))
+    elif markdown:
+        print(summary_markdown(rows))
     else:
         out_console.print(summary_table(rows))
         for line in summary_lines(rows):
@@ -153,15 +175,19 @@ def show_summary(rows: list[dict[str, Any]], as_json: bool) -> None:
         engines = engines_table(rows)
         if engines is not None:
             out_console.print(engines)
+        for line in next_lines(rows):
+            out_console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
     if any(row["faults"] for row in rows):
         faulty = ", ".join(row["corpus"] for row in rows if row["faults"])
         raise fail(f"some records made a processor raise in {faulty}; see `corpusmill inspect PATH --rejects --failure fault`")
 
 
-@app.command("verify")
+@command("verify", LOOK, ("corpusmill verify demo/corpora/asr demo/corpora/image_text", "corpusmill verify demo/corpora/* --json"))
 def verify_command(paths: Annotated[list[Path], typer.Argument(help="Corpus directories.")], as_json: AsJson = False) -> None:
     """Re-read corpora and check checksums, schemas, conservation, unique keys, exact tokens, and that no file is an orphan."""
     from pipelines.verify import verify
+    from schemas.arrow import SchemaError
+    from schemas.corpus import CorpusError
 
     verdicts = []
     for path in paths:
@@ -183,69 +209,21 @@ def verify_command(paths: Annotated[list[Path], typer.Argument(help="Corpus dire
         raise typer.Exit(1)
 
 
-@app.command()
-def inspect(
-    path: Annotated[Path, typer.Argument(help="A corpus directory.")],
-    limit: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 3,
-    key: Annotated[str | None, typer.Option(help="Show the row, or the refusal, with this key.")] = None,
-    rejects: Annotated[bool, typer.Option(help="Show what was refused instead of rows.")] = False,
-    reason: Annotated[str | None, typer.Option(help="Only refusals for this reason.")] = None,
-    failure: Annotated[str | None, typer.Option(help="Only refusals of this sort: reject, fault or crash.")] = None,
-    png: Annotated[Path | None, typer.Option(help="Write the rows as a picture: crops, boxes, frame times, text beside them.")] = None,
-    fact: Annotated[list[str] | None, typer.Option(help="A fact to show in the picture (may be repeated).")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show rows of a corpus, or what was refused and why."""
-    corpus = Corpus(path)
-    try:
-        corpus.recipe()
-        if png is not None:
-            _write_png(corpus, path.name, png, limit, key, fact or [])
-            return
-        shown = 0
-        if not (rejects or reason or failure):
-            for record in corpus.records():
-                if key is None or record.key == key:
-                    text = json.dumps({"key": record.key, "facts": dict(record.facts)}) if as_json else show_record(record) + "\n"
-                    print(text)
-                    shown += 1
-                    if shown >= limit:
-                        return
-        if rejects or reason or failure or key:
-            parts = (*(Corpus(stage) for stage in earlier_stages(path)), corpus)
-            for row in itertools.chain.from_iterable(part.rejects() for part in parts):
-                if all(wanted in (None, row[name]) for name, wanted in (("key", key), ("reason", reason), ("failure", failure))):
-                    place = f"{row['source']} {row['locator']}"
-                    print(
-                        json.dumps(row)
-                        if as_json
-                        else f"{row['key']}  {row['step']}: {row['reason']}: {row['detail']}  ({place}){_indent(row['traceback'])}"
-                    )
-                    shown += 1
-                    if shown >= limit:
-                        return
-    except (CorpusError, SchemaError, FileNotFoundError) as error:
-        raise fail(f"inspecting {path}: {error}") from error
-    if key and not shown:
-        raise fail(f"key {key} is neither a row of {path} nor among what it refused")
+add(
+    "inspect",
+    "pipelines.inspection.command:inspect_command",
+    "Show rows of a corpus, or what was refused and why.",
+    LOOK,
+    (
+        "corpusmill inspect demo/corpora/asr --limit 1",
+        "corpusmill inspect demo/corpora/asr --table --where 'audio.snr_db > 20' --sort audio.duration_s --descending",
+        "corpusmill inspect demo/corpora/asr --rejects --reason too_long",
+        "corpusmill inspect demo/corpora/dpo --key KEY --lineage",
+    ),
+)
 
 
-def _write_png(corpus: Corpus, name: str, png: Path, limit: int, key: str | None, facts: list[str]) -> None:
-    from pipelines.contact_sheet import write_contact_sheet
-
-    wanted = (record for record in corpus.records() if key is None or record.key == key)
-    try:
-        shown = write_contact_sheet(itertools.islice(wanted, limit), png, name, facts)
-    except ValueError as error:
-        raise fail(f"drawing {png}: {error}") from error
-    out_console.print(f"{png}: {shown} rows of {name}", markup=False, soft_wrap=True)
-
-
-def _indent(trace: str) -> str:
-    return "".join(f"\n    {line}" for line in trace.splitlines())
-
-
-@app.command()
+@command("pack", BUILD, ("corpusmill pack demo/corpora/language_pretrain --context 4096",))
 def pack(
     path: Annotated[Path, typer.Argument(help="A corpus of documents or text conversations.")],
     context: Annotated[int, typer.Option(min=2, help="Tokens of a sequence.")] = 4_096,
@@ -255,6 +233,13 @@ def pack(
     as_json: AsJson = False,
 ) -> None:
     """Pack a corpus into sequences of one length, with labels, positions and segments; nothing is cut off. Named NAME-CONTEXT."""
+    from pipelines.build import Execution
+    from pipelines.corpus_source import open_corpus
+    from pipelines.packing import pack_recipe
+    from pipelines.recipe import PlanError
+    from pipelines.stage import only
+    from schemas.corpus import CorpusError
+
     try:
         recipe = pack_recipe(f"{path.resolve().name}-{context}", open_corpus(path), context)
     except (PlanError, CorpusError) as error:
@@ -265,7 +250,7 @@ def pack(
     show_summary(rows, as_json)
 
 
-@app.command("calibrate")
+@command("calibrate", LOOK, ("corpusmill calibrate demo/corpora/vision_speech --fact speech.wer",))
 def calibrate_command(
     path: Annotated[Path, typer.Argument(help="A corpus whose speech was heard and compared with its text.")],
     labels: Annotated[Path | None, typer.Option(help="JSONL rows `key` and `ok`: ok false where the speech is not the text.")] = None,
@@ -275,6 +260,8 @@ def calibrate_command(
 ) -> None:
     """Show what each threshold of the speech gate keeps, and catches of a labelled set; recommend one."""
     from pipelines.calibrate import CalibrateError, as_row, calibrate_corpus, sentences, tables
+    from schemas.arrow import SchemaError
+    from schemas.corpus import CorpusError
 
     try:
         found = calibrate_corpus(path, fact, caught, labels)
@@ -291,7 +278,7 @@ def calibrate_command(
         out_console.print(sentence, markup=False, soft_wrap=True)
 
 
-@app.command()
+@command("demo", BUILD, ("corpusmill demo", "corpusmill demo --out demo --size 2 --workers 2"))
 def demo(
     out: Annotated[Path, typer.Option(help="Where the sample and the corpora go.")] = Path("demo"),
     size: Annotated[int, typer.Option(min=1, help="How many times the smallest sample.")] = 1,
@@ -299,6 +286,9 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Make a sample, build every corpus from it, verify them, and show a summary."""
+    from pipelines.build import Execution
+    from pipelines.buildfile import read_job
+    from pipelines.corpora import CORPORA
     from pipelines.sample import make_sample
     from pipelines.verify import verify
 
@@ -323,6 +313,66 @@ def demo(
         )
     if problems:
         raise typer.Exit(1)
+
+
+add(
+    "report",
+    "pipelines.report.command:report_command",
+    "Write a page for each corpus and an index: funnels, distributions, thresholds, examples, time.",
+    LOOK,
+    ("corpusmill report demo/corpora", "corpusmill report --compare before/asr after/asr"),
+)
+add(
+    "plan",
+    "pipelines.plan.command:plan_command",
+    "Try a sample of the sources, and tell what the build will give and cost: rows, yields, tokens, disk, hours, requests, money.",
+    BUILD,
+    ("corpusmill plan build.toml", "corpusmill plan build.toml --scale paper", "corpusmill plan build.toml --against"),
+)
+add(
+    "requeue",
+    "pipelines.requeue:requeue_command",
+    "After a fix, run refused records again and keep the rest: the corpus is then the same as one that is built anew.",
+    BUILD,
+    ("corpusmill requeue build.toml --corpus asr --failure fault",),
+)
+add(
+    "export",
+    "pipelines.export.command:export_command",
+    "Export a corpus to Parquet or WebDataset, with its card, Croissant metadata and checksums; a stopped export goes on.",
+    BUILD,
+    ("corpusmill export demo/corpora/asr --to published --format parquet",),
+)
+add(
+    "validate",
+    "pipelines.validation:validate_command",
+    "Train a small model on corpora and say, with figures, whether they are fit to learn from.",
+    TRAIN,
+    ("corpusmill validate --quick demo/corpora/asr demo/corpora/chart",),
+)
+add(
+    "train",
+    "pipelines.training:train_command",
+    "Train one stage of the model on corpora, from small first weights or a checkpoint; a run that was killed goes on exactly.",
+    TRAIN,
+    ("corpusmill train --list", "corpusmill train --stage A1 --corpus demo/corpora/speech_pretrain --steps 20 --out demo/run-A1"),
+)
+add(
+    "demonstrate",
+    "pipelines.demonstration.command:demonstrate",
+    "Train the tiny model on corpora made here, and show what it learned: to add, to hear, to read, to answer what is asked aloud.",
+    TRAIN,
+    ("corpusmill demonstrate --out demonstration --part sums",),
+)
+add("classifier", "pipelines.classify:app", "Train and apply linear classifiers of text.", TRAIN)
+add("checkpoint", "pipelines.checkpoints:app", "Convert weights between the official code, transformers and training runs.", TRAIN)
+add(
+    "doctor",
+    "pipelines.doctor:doctor_command",
+    "Check this machine: packages, engines, memory, disk; say what is missing and the command that brings it.",
+    MACHINE,
+    ("corpusmill doctor", "corpusmill doctor --out corpora --ray --json"),
+)
 
 
 def main() -> None:

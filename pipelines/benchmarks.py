@@ -27,11 +27,11 @@ from pipelines.stage import Earlier
 from pipelines.step import Step, each
 from processors.text.overlap import Hit, Index, N, Part, find_overlaps, look_up, make_filter, telling, token_weights, tokenise
 from processors.text.words import ngram_hashes
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import canonical_json, digest
 from schemas.outcome import Reason, Reject
 from schemas.parts import Text, ToolCall, ToolResult
-from schemas.records import Conversation, Document, Preference, Record, turns_of
+from schemas.records import Conversation, Document, FactValue, Preference, Record, turns_of
 from schemas.shard import TEMPORARY_PREFIX, remove_files, write_replacing
 
 REJECT, MARK = "reject", "mark"
@@ -326,16 +326,23 @@ class DropBenchmarks:
         if self.mode not in (REJECT, MARK):
             raise ValueError(f"mode of DropBenchmarks is {self.mode!r}, expected {REJECT} or {MARK}")
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(NUM_HITS, IN_BENCHMARK.name, most=0),) if self.mode == REJECT else ()
+
     def __call__(self, record: Record) -> Record | Reject:
         texts = [record.text] if isinstance(record, Document) else ["\n".join(_texts(turn.parts)) for turn in turns_of(record)]
         whole = texts[0] if len(texts) == 1 else "\n".join(texts)
         found = [hit for hit in find_overlaps(whole, load_index(self.path)) if self.is_enough(hit)]
         found.sort(key=lambda hit: (-hit.ratio, -hit.run))
+        facts: dict[str, FactValue] = {
+            NUM_HITS.name: len(found),
+            OVERLAP_RATIO.name: round(max((hit.ratio for hit in found), default=0.0), 4),
+        }
         if found and self.mode == REJECT:
-            return Reject(record.key, IN_BENCHMARK.name, _detail(found, whole))
+            return Reject(record.key, IN_BENCHMARK.name, _detail(found, whole), facts=facts)
         starts = list(itertools.accumulate((len(text) + 1 for text in texts), initial=0))
         told = [_tell(hit, whole, starts) for hit in found[:MAX_LISTED]]
-        facts = {NUM_HITS.name: len(found), OVERLAP_RATIO.name: round(max((hit.ratio for hit in found), default=0.0), 4)}
         return replace(record, facts={**record.facts, **facts, HITS.name: json.dumps(told, ensure_ascii=False) if told else ""})
 
     def is_enough(self, hit: Hit) -> bool:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.card import write_card
+from pipelines.croissant import croissant_of
 from pipelines.endpoint.ledger import Spent, spent_on
 from pipelines.feed import Caller, LocalCaller
 from pipelines.graph import compute_here
 from pipelines.recipe import Recipe
+from pipelines.recipe_file import first_difference, recipe_file, recipe_text
+from pipelines.requeue_journal import Journal, end_requeue, set_aside
+from pipelines.requeue_replay import Replay
 from pipelines.run import SplitResult, run_split
+from pipelines.runs import runs_file, tell_run
 from pipelines.stage import STAGES, Earlier, Stage, stage_folder
 from processors.engine import EngineStopped
-from schemas.corpus import Corpus, finish, sum_ledger
+from schemas.corpus import FOLDERS, JOURNAL, Corpus, content_of, finish, sum_ledger
 from schemas.identity import canonical_json
+from schemas.lock import Held, hold, lock_beside
 from schemas.replies import Replies
 from schemas.shard import is_no_space, write_if_absent
 
@@ -33,36 +37,6 @@ SMALL_ROWS = 600  # about ten seconds of the slowest steps
 SMALL_ASKED_ROWS = 40  # and of models that take a quarter of a second a row
 BYTES_PER_ROW = 2_048  # of archives that do not say how many rows they have: about a packed page of text
 SMALL_GRAPH_ROWS = 50_000  # a stage over a whole corpus of so few rows takes less time than Ray's start
-LIBRARIES = (
-    "numpy",
-    "pyarrow",
-    "pillow",
-    "soundfile",
-    "soxr",
-    "av",
-    "rs-bpe",
-    "py3langid",
-    "ftfy",
-    "trafilatura",
-    "jiwer",
-    "num2words",
-    "pymupdf",
-    "python-pptx",
-    "matplotlib",
-    "vl-convert-python",
-    "lxml",
-    "text2num",
-    "whisper-normalizer",
-    "httpx",
-    "scikit-learn",
-    "jsonschema",
-    "xxhash",
-    "tree-sitter",
-    "charset-normalizer",
-    "math-verify",
-    "latex2sympy2_extended",
-    "sympy",
-)
 
 
 class BuildError(RuntimeError):
@@ -104,7 +78,10 @@ class Execution:
 
 @dataclass
 class BuildResult:
-    """What a build did. `seconds` is wall time; the rest sums over workers, by step (see SplitResult)."""
+    """What a build did. `seconds` is wall time; the rest sums over workers, by step (see SplitResult).
+
+    Of splits that were replayed: `num_run` source rows were run, `num_new` rows came out of that, `whole` counts splits by why all of them was run.
+    """
 
     name: str
     path: Path
@@ -118,28 +95,23 @@ class BuildResult:
     asked: Counter[str] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)
     spent: Spent = field(default_factory=Spent)  # on served models, by requests whose end is known
+    num_run: int = 0
+    num_new: int = 0
+    whole: Counter[str] = field(default_factory=Counter)
 
 
 @contextlib.contextmanager
 def corpus_lock(corpus: Path) -> Iterator[str]:
     """Keeps a second builder out. Gives the token that workers compare before they commit (see `holds_token`)."""
-    corpus.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(lock_path(corpus), os.O_RDWR | os.O_CREAT, 0o644)
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BuildError(f"another build holds {corpus} (lock {lock_path(corpus)}); wait for it or stop it") from None
+            handle = stack.enter_context(hold(lock_beside(corpus)))
+        except Held:
+            raise BuildError(f"another build holds {corpus} (lock {lock_beside(corpus)}); wait for it or stop it") from None
         token = uuid.uuid4().hex
         os.ftruncate(handle, 0)
         os.pwrite(handle, token.encode(), 0)
         yield token
-    finally:
-        os.close(handle)
-
-
-def lock_path(corpus: Path) -> Path:
-    return corpus.parent / f".{corpus.name}.lock"
 
 
 def replies_folder(corpus: Path) -> Path:
@@ -154,40 +126,24 @@ def kept_replies(execution: Execution, corpus: Path) -> Path:
 
 def holds_token(corpus: Path, token: str) -> bool:
     """Whether the build with this token still owns the corpus."""
-    return lock_path(corpus).read_text() == token
+    return lock_beside(corpus).read_text() == token
 
 
-def recipe_file(recipe: Recipe) -> dict[str, Any]:
-    """What recipe.json says: everything that decides the bytes."""
-    return {
-        "name": recipe.name,
-        "kind": recipe.kind,
-        "title": recipe.title,
-        "notes": recipe.notes,
-        "fingerprint": recipe.fingerprint(),
-        "parameters": recipe.describe(),
-        "facts": {fact.name: {"type": fact.type.__name__, "doc": fact.doc} for fact in recipe.facts},
-        "reasons": {step.name: {reason.name: reason.doc for reason in step.processor.reasons} for step in recipe.steps},
-        "versions": {"corpusmill": version("corpusmill"), **{name: version(name) for name in LIBRARIES}},
+def _tell_run(result: BuildResult) -> None:
+    """Adds a run to those told. Units: `seconds` wall time; by step, summed over workers."""
+    told = {
+        "seconds": round(result.seconds, 3),
+        "workers": result.workers,
+        "num_cpus": len(os.sched_getaffinity(0)),
+        "num_built": result.num_built,
+        "num_resumed": result.num_resumed,
+        "step_seconds": {name: round(seconds, 4) for name, seconds in result.step_seconds.items()},
+        "busy_s": {name: round(seconds, 4) for name, seconds in result.busy_s.items()},
+        "asked": dict(result.asked),
+        "known": dict(result.known),
+        "spent": asdict(result.spent),
     }
-
-
-def first_difference(old: Any, new: Any, where: str = "") -> str | None:
-    """The first place, in sorted order, where two JSON values differ, with both values."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted(old.keys() | new.keys()):
-            if name == "fingerprint":
-                continue
-            if name not in old or name not in new:
-                return f"{where}{name} is {'absent from' if name not in old else 'only in'} the corpus that is there"
-            found = first_difference(old[name], new[name], f"{where}{name}.")
-            if found:
-                return found
-        return None
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = enumerate(zip(old, new, strict=True))
-        return next((found for i, (a, b) in pairs if (found := first_difference(a, b, f"{where}{i}."))), None)
-    return None if old == new else f"{where.rstrip('.')} was {old!r}, is now {new!r}"
+    tell_run(result.path, told)
 
 
 def build(
@@ -196,10 +152,12 @@ def build(
     execution: Execution | None = None,
     progress: Progress | None = None,
     sessions: contextlib.ExitStack | None = None,
+    later: Sequence[Path] = (),
 ) -> BuildResult:
     """Builds, resumes, or finds already built, the corpus `out/<recipe.name>`.
 
-    A Ray that is started goes on `sessions`, for the builds that follow; without them it ends with the build.
+    A Ray that is started goes on `sessions`, for the builds that follow; without them it ends with the build. `later` are the corpora
+    of the stages after this one: where a requeue was stopped, and its end changes what they are made from, they are removed.
 
     Raises:
         BuildError: other parameters than the corpus that is there, a changed source, too many faults, a full or read-only disk,
@@ -207,9 +165,16 @@ def build(
     """
     execution, progress = execution or Execution(), progress or Quiet()
     path = out / recipe.name
+    with own_corpus(path) as token:
+        return build_locked(recipe, Corpus(path), token, execution, progress, sessions, later)
+
+
+@contextlib.contextmanager
+def own_corpus(path: Path) -> Iterator[str]:
+    """Keeps a second builder out, as `corpus_lock`; what stops the work of the block for good is told as a BuildError."""
     try:
         with corpus_lock(path) as token:
-            return _build_locked(recipe, Corpus(path), token, execution, progress, sessions)
+            yield token
     except EngineStopped as stopped:
         raise BuildError(f"building {path}: {stopped}") from stopped
     except OSError as error:
@@ -243,13 +208,19 @@ def build_stages(
     for number, stage in enumerate(stages, 1):
         with progress() as shown:
             before = results[-1].path if results else None
-            compute = partial(_compute, execution, Corpus(before), sessions, shown.note) if before else compute_here
+            compute = partial(compute_for, execution, Corpus(before), sessions, shown.note) if before else compute_here
             recipe = stage.make(Earlier(before, compute, stage_folder(out, stage.name, False)))
-            results.append(build(recipe, stage_folder(out, stage.name, number == len(stages)), execution, shown, sessions))
+            folder = stage_folder(out, stage.name, number == len(stages))
+            results.append(build(recipe, folder, execution, shown, sessions, later_stages(stages, number, out)))
     return results
 
 
-def _compute(
+def later_stages(stages: Sequence[Stage], number: int, out: Path) -> list[Path]:
+    """Where the corpora of the stages after the first `number` are."""
+    return [stage_folder(out, stage.name, at == len(stages)) / stage.name for at, stage in enumerate(stages, 1) if at > number]
+
+
+def compute_for(
     execution: Execution, corpus: Corpus, sessions: contextlib.ExitStack, note: Callable[[str], None], tasks: Sequence[Any]
 ) -> list[Any]:
     """Runs the tasks of a graph over a corpus in this process or on Ray, as its recipe would be run."""
@@ -265,22 +236,35 @@ def _compute(
     return cluster.compute(tasks, workers, execution.address, note)
 
 
-def _build_locked(
-    recipe: Recipe, corpus: Corpus, token: str, execution: Execution, progress: Progress, sessions: contextlib.ExitStack | None
+def build_locked(
+    recipe: Recipe,
+    corpus: Corpus,
+    token: str,
+    execution: Execution,
+    progress: Progress,
+    sessions: contextlib.ExitStack | None,
+    later: Sequence[Path] = (),
+    replay: Replay | None = None,
 ) -> BuildResult:
+    """Builds what is not committed, for the owner of the corpus; with `replay` its splits alone, of which it keeps what it does not replay.
+
+    Raises: as `build`.
+    """
     start = time.perf_counter()
     if execution.rebuild:
         _remove_corpus(corpus)
+    requeued = set_aside(corpus)  # what a requeue that was stopped had chosen counts as not committed
     _check_recipe(recipe, corpus)
     corpus.remove_orphans()
     splits = recipe.source.splits()
     committed = corpus.committed()
-    _check_splits(corpus, splits, committed)
-    pending = [split for split in splits if split.id not in committed]
+    check_splits(corpus, splits, committed | set(requeued.splits if requeued else ()))
+    missing = [split for split in splits if split.id not in committed]
+    pending = [split for split in missing if replay is None or split.id in replay.splits]
     workers = _choose_workers(execution, pending, any(step.is_opener for step in recipe.steps))
     budget = _FaultBudget(execution, sum_ledger(corpus.ledger()))
     result = BuildResult(recipe.name, corpus.path, {}, 0.0, len(pending), len(committed), workers)
-    rows = sum(max(split.num_rows, 0) for split in pending)
+    rows = 0 if any(split.num_rows < 0 for split in pending) else sum(split.num_rows for split in pending)  # 0: not known
     progress.start(recipe.name, len(splits), len(committed), rows)
 
     def on_split(done: SplitResult) -> None:
@@ -288,6 +272,10 @@ def _build_locked(
             (result.step_seconds, done.seconds), (result.busy_s, done.busy_s), (result.asked, done.asked), (result.known, done.known)
         ):  # fmt: skip
             total.update(part)  # type: ignore[arg-type]
+        if done.replayed is not None:
+            result.num_run += done.replayed.num_run
+            result.num_new += done.entry.shard.num_rows - done.replayed.num_kept
+            result.whole.update([done.replayed.whole] if done.replayed.whole else [])
         progress.committed(done)
         budget.spend(done)
 
@@ -296,14 +284,33 @@ def _build_locked(
     before = spent_on(replies)[0] if asks else Spent()
     try:
         if pending:
-            _run_pending(recipe, pending, corpus.path, token, workers, execution, on_split, progress, sessions)
+            _run_pending(recipe, pending, corpus.path, token, workers, execution, on_split, progress, sessions, replay)
     finally:
         progress.end()
+    if requeued:
+        _end_requeue(corpus, requeued, later)
     corpus.remove_orphans()
-    result.totals = corpus.totals() if not pending and corpus.is_complete() else finish(corpus, partial(write_card, recipe))
+    if len(pending) < len(missing):  # a build that was stopped is not ended by a requeue
+        result.totals = sum_ledger(corpus.ledger())
+    elif not pending and corpus.is_complete():
+        result.totals = corpus.totals()
+    else:
+        result.totals = finish(corpus, partial(write_card, recipe), partial(croissant_of, corpus))
     result.spent = spent_on(replies)[0] - before if asks else Spent()
     result.seconds = time.perf_counter() - start
+    if pending:
+        _tell_run(result)
     return result
+
+
+def _end_requeue(corpus: Corpus, requeued: Journal, later: Sequence[Path]) -> None:
+    """Ends a requeue whose splits are all committed. Stages that were made from other content go first: a kill leaves none that is out of date."""
+    if content_of(corpus.ledger()) != requeued.content:
+        for path in later:
+            if path.is_dir():
+                with corpus_lock(path):
+                    _remove_corpus(Corpus(path))
+    end_requeue(corpus)
 
 
 def _run_pending(
@@ -316,21 +323,23 @@ def _run_pending(
     on_split: Callable[[SplitResult], None],
     progress: Progress,
     sessions: contextlib.ExitStack | None,
+    replay: Replay | None,
 ) -> None:
     replies = Replies(kept_replies(execution, path))
     if workers == 0:
         with contextlib.ExitStack() as stack:
             openers = [step for step in recipe.steps if step.is_opener]
             callers: dict[str, Caller] = {step.name: LocalCaller(stack.enter_context(step.open(replies))) for step in openers}
+            run = replay.run_split if replay else run_split
             for split in pending:
-                on_split(run_split(recipe, split, path, callers, may_commit=lambda: holds_token(path, token), replies=replies))
+                on_split(run(recipe, split, path, callers, may_commit=lambda: holds_token(path, token), replies=replies))
         return
     from pipelines import cluster  # Ray takes a second to import; in-process builds do without
 
     if sessions is not None:
         wanted = cluster.needs([step for step in recipe.steps if step.is_opener], workers)
         sessions.enter_context(cluster.session(workers, wanted["CPU"], execution.address, progress.note))
-    cluster.run_splits(recipe, pending, path, token, replies, workers, execution.address, on_split, progress.note)
+    cluster.run_splits(recipe, pending, path, token, replies, workers, execution.address, on_split, progress.note, replay)
 
 
 def _choose_workers(execution: Execution, pending: list[Any], asks_models: bool) -> int:
@@ -354,12 +363,12 @@ def _about_rows(split: Any) -> int:
 
 def _remove_corpus(corpus: Corpus) -> None:
     """Removes a corpus, its ledger first of all, so that a half-removed one never looks whole."""
-    for name in ("corpus.json", "state.json"):
-        (corpus.path / name).unlink(missing_ok=True)
+    for file in (corpus.path / "corpus.json", corpus.path / "state.json", runs_file(corpus.path), corpus.path / JOURNAL):
+        file.unlink(missing_ok=True)
     for file in corpus.ledger_files():
         file.unlink()
     for file in corpus.files():
-        if file.parts[0] in ("shards", "rejects", "ledger") or len(file.parts) == 1:
+        if file.parts[0] in FOLDERS or len(file.parts) == 1:
             (corpus.path / file).unlink()
 
 
@@ -376,10 +385,11 @@ def _check_recipe(recipe: Recipe, corpus: Corpus) -> None:
     corpus.path.mkdir(parents=True, exist_ok=True)
     if corpus.ledger_files():
         raise BuildError(f"{corpus.path} has a ledger but no recipe.json; it is damaged. Use --rebuild to remove it and start anew")
-    write_if_absent(corpus.path / "recipe.json", (json.dumps(wanted, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    write_if_absent(corpus.path / "recipe.json", recipe_text(recipe).encode())
 
 
-def _check_splits(corpus: Corpus, splits: list[Any], committed: set[str]) -> None:
+def check_splits(corpus: Corpus, splits: list[Any], committed: set[str]) -> None:
+    """Raises BuildError for a source without splits, with one twice, or without one that the corpus holds."""
     if not splits:
         raise BuildError(f"building {corpus.path}: the source has no data; check its path and format")
     doubled = [split_id for split_id, count in Counter(split.id for split in splits).items() if count > 1]
@@ -407,5 +417,5 @@ class _FaultBudget:
             worst = max(done.entry.steps, key=lambda step: step.num_faults)
             raise BuildError(
                 f"{self.faults} of {self.records} records made a processor raise, more than the budget of {self.share:.0%} "
-                f"(last in step {worst.step}); see the rejects table with failure = fault, mend the processor, then run again with --rebuild"
+                f"(last in step {worst.step}); see the rejects table with failure = fault, mend the processor, then run `corpusmill requeue`, or build with --rebuild"
             )

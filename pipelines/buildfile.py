@@ -19,7 +19,6 @@ source = { corpus = "vision_sft.slides" }   # a corpus of the same build, named 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import tomllib
 import types
@@ -29,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines import words
 from pipelines.build import Execution
 from pipelines.corpora import CORPORA
 from pipelines.corpus_source import open_corpus
@@ -126,7 +126,7 @@ def read_build_file(path: Path, overrides: Sequence[str] = (), only: Sequence[st
     wanted = list(only) or list(corpora)
     for name in wanted:
         if name not in corpora:
-            raise BuildFileError(f"corpus {name!r} is not in {path}; it has {', '.join(corpora)}")
+            raise BuildFileError(f"corpus {name!r} is not in {path}; {words.hint(name, corpora)}")
     jobs = tuple(read_job(name, corpora[name], path.parent, f"{path} [corpora.{name}]") for name in wanted)
     return BuildFile(path.parent / raw.get("out", "corpora"), jobs, read_execution(raw.get("execution", {}), f"{path} [execution]"))
 
@@ -154,9 +154,7 @@ def read_execution(table: dict[str, Any], where: str) -> Execution:
 def _check_words(table: dict[str, Any], known: tuple[str, ...], where: str) -> None:
     for word in table:
         if word not in known:
-            near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
-            raise BuildFileError(f"{where}: {word!r} is unknown; {hint}")
+            raise BuildFileError(f"{where}: {word!r} is unknown; {words.hint(word, known)}")
 
 
 def _override(corpora: dict[str, Any], override: str) -> None:

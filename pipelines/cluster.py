@@ -28,6 +28,7 @@ from ray import exceptions as ray_errors
 from pipelines.build import BuildError, holds_token
 from pipelines.feed import WorkerLost
 from pipelines.recipe import Recipe
+from pipelines.requeue_replay import Replay
 from pipelines.run import SplitResult, probe_split, run_split
 from pipelines.step import Step
 from schemas.replies import Replies
@@ -122,16 +123,31 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _split_task(
-    recipe: Recipe, split: Any, path: str, token: str, replies: Replies, callers: dict[str, PoolCaller], condemned: frozenset[int]
+    recipe: Recipe,
+    split: Any,
+    path: str,
+    token: str,
+    replies: Replies,
+    callers: dict[str, PoolCaller],
+    condemned: frozenset[int],
+    replay: Replay | None,
 ) -> SplitResult:
     corpus = Path(path)
-    return run_split(recipe, split, corpus, callers, condemned, lambda: holds_token(corpus, token), replies)
+    run = replay.run_split if replay else run_split
+    return run(recipe, split, corpus, callers, condemned, lambda: holds_token(corpus, token), replies)
 
 
 def _probe_task(
-    recipe: Recipe, split: Any, callers: dict[str, PoolCaller], span: tuple[int, int], condemned: frozenset[int], replies: Replies
+    recipe: Recipe,
+    split: Any,
+    callers: dict[str, PoolCaller],
+    span: tuple[int, int],
+    condemned: frozenset[int],
+    replies: Replies,
+    replay: Replay | None,
 ) -> int:
-    return probe_split(recipe, split, callers, span, condemned, replies)
+    probe = replay.probe_split if replay else probe_split
+    return probe(recipe, split, callers, span, condemned, replies)
 
 
 def _is_crash(error: BaseException) -> bool:
@@ -273,18 +289,19 @@ class _Runner:
     replies: Replies
     pools: _Pools | None
     task_cpus: float
+    replay: Replay | None = None
 
     def start(self, split: Any, condemned: frozenset[int] = frozenset()) -> Any:
         callers = self.pools.callers() if self.pools else {}
         task = ray.remote(_split_task).options(max_retries=0, num_cpus=self.task_cpus)
-        return task.remote(self.recipe_ref, split, self.path, self.token, self.replies, callers, condemned)
+        return task.remote(self.recipe_ref, split, self.path, self.token, self.replies, callers, condemned, self.replay)
 
     def probe(self, split: Any, span: tuple[int, int], condemned: frozenset[int] = frozenset()) -> int | None:
         """Rows seen in the span, or None when it killed its worker."""
         callers = self.pools.callers() if self.pools else {}
         task = ray.remote(_probe_task).options(max_retries=0, num_cpus=self.task_cpus)
         try:
-            return ray.get(task.remote(self.recipe_ref, split, callers, span, condemned, self.replies))
+            return ray.get(task.remote(self.recipe_ref, split, callers, span, condemned, self.replies, self.replay))
         except (ray_errors.RayError, *CRASHES) as error:
             if not _is_crash(error):
                 raise
@@ -303,6 +320,7 @@ def run_splits(
     address: str | None,
     on_split: Callable[[SplitResult], None],
     note: Callable[[str], None],
+    replay: Replay | None = None,
 ) -> None:
     """Runs and commits every pending split; results are reported as they land, in any order.
 
@@ -317,7 +335,7 @@ def run_splits(
         pools = _Pools(openers, workers, replies) if openers else None
         if pools:
             note(f"models of {len(openers)} steps opened in {time.perf_counter() - start:.1f} s")
-        runner = _Runner(ray.put(recipe), str(path), token, replies, pools, 1)
+        runner = _Runner(ray.put(recipe), str(path), token, replies, pools, 1, replay)
         suspects = _run_all(runner, pending, workers, on_split, note)
         for split in suspects:
             on_split(_run_suspect(runner, split, note))

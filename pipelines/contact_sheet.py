@@ -10,14 +10,14 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from pipelines.report.pictures import image_label, overlay_of, shrunk
 from processors.image.encode import decode_canvas
 from processors.mupdf import pymupdf
 from processors.vision.marks import Mark, marks_of
-from schemas.parts import CROP, Audio, Canvas, Image, Text, ToolCall, ToolResult, Tools
+from schemas.parts import Audio, Image, Text, ToolCall, ToolResult, Tools
 from schemas.records import Document, Record, images_of, turns_of
 
 PANEL_WIDTH_PX, GAP_PX = 1_600, 12
@@ -67,7 +67,7 @@ def _pictures(images: Sequence[Image], marks: Sequence[Mark]) -> PillowImage.Ima
     width = PICTURES_WIDTH_PX // columns - 4
     height = ONE_HEIGHT_PX if columns == 1 else width
     tiles = [
-        _tile(image, [mark for mark in marks if mark.image == number], number if len(images) > 1 else None, width, height)
+        _tile(image, [mark for mark in marks if mark.image == number], number, len(images), width, height)
         for number, image in enumerate(shown)
     ]
     rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
@@ -81,37 +81,30 @@ def _pictures(images: Sequence[Image], marks: Sequence[Mark]) -> PillowImage.Ima
     return whole
 
 
-def _tile(image: Image, marks: Sequence[Mark], number: int | None, width: int, height: int) -> PillowImage.Image:
+def _tile(image: Image, marks: Sequence[Mark], number: int, num_images: int, width: int, height: int) -> PillowImage.Image:
     """One canvas, shrunk into the place, with its lines drawn after shrinking so that they stay thin."""
     assert image.canvas is not None
-    pixels, canvas = _pixels(image.canvas)
-    scale = min(width / pixels.shape[1], height / pixels.shape[0], 1.0)
-    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
-    tile = PillowImage.fromarray(pixels).resize(size, PillowImage.Resampling.BOX)
+    pixels = decode_canvas(image.canvas).pixels
+    assert pixels is not None
+    overlay = overlay_of(image.canvas, marks)
+    tile, scale = shrunk(pixels, width, height)
     draw = ImageDraw.Draw(tile)
-    columns, rows = canvas.grid
-    for column in range(1, columns):
-        draw.line((CROP * column * scale, 0, CROP * column * scale, size[1]), fill=GRID)
-    for row in range(1, rows):
-        draw.line((0, CROP * row * scale, size[0], CROP * row * scale), fill=GRID)
-    draw.rectangle((0, 0, canvas.content_width * scale - 1, canvas.content_height * scale - 1), outline=CONTENT)
-    draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=GRID)
+    for column in overlay.columns:
+        draw.line((column * scale, 0, column * scale, tile.height), fill=GRID)
+    for row in overlay.rows:
+        draw.line((0, row * scale, tile.width, row * scale), fill=GRID)
+    draw.rectangle((0, 0, overlay.content_width * scale - 1, overlay.content_height * scale - 1), outline=CONTENT)
+    draw.rectangle((0, 0, tile.width - 1, tile.height - 1), outline=GRID)
     font = ImageFont.load_default(13)
-    for mark in marks:
-        x0, y0, x1, y1 = (side * scale for side in mark.on_canvas(canvas))
+    for box in overlay.boxes:
+        x0, y0, x1, y1 = (side * scale for side in (box.x0, box.y0, box.x1, box.y1))
         draw.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=MARK, width=2)
-        if mark.label:
-            draw.text((x0 + 2, max(0, y0 - 14)), mark.label[:40].encode("latin-1", "replace").decode("latin-1"), fill=MARK, font=font)
-    label = " ".join(([f"{number + 1}"] if number is not None else []) + ([f"{image.time_s:.3f} s"] if image.time_s is not None else []))
+        if box.label:
+            draw.text((x0 + 2, max(0, y0 - 14)), box.label[:40].encode("latin-1", "replace").decode("latin-1"), fill=MARK, font=font)
+    label = image_label(number, num_images, image)
     if label:
         draw.text((4, 2), label, fill=(255, 255, 0), font=font, stroke_width=2, stroke_fill=(0, 0, 0))
     return tile
-
-
-def _pixels(canvas: Canvas) -> tuple[np.ndarray, Canvas]:
-    decoded = decode_canvas(canvas)
-    assert decoded.pixels is not None
-    return decoded.pixels, decoded
 
 
 def _html_of(record: Record, name: str, facts: Sequence[str]) -> str:

@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipelines.step import ASK, BATCHED, EACH, EXPAND, Step
+from pipelines.step import ASK, BATCHED, EACH, EXPAND, Step, limits_of
 from processors.engine import EngineStopped
-from schemas.corpus import StepCount
+from schemas.corpus import StepCount, told_facts
 from schemas.identity import child_key, digest
 from schemas.outcome import FAULT, REJECT, Reject
-from schemas.records import Origin, Record
+from schemas.records import FactValue, Origin, Record
 from schemas.replies import Replies
 
 PROCESSOR_RAISED = "processor_raised"
@@ -100,15 +100,16 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     rows: list[dict[str, str]] = field(default_factory=list)
 
-    def refuse(self, key: str, origin: Origin, failure: str, reason: str, detail: str, trace: str = "") -> None:
+    def refuse(
+        self, key: str, origin: Origin, failure: str, reason: str, detail: str, facts: Mapping[str, FactValue], trace: str = ""
+    ) -> None:
         if failure == FAULT:
             self.num_faults += 1
         else:
             self.reasons[reason] += 1
         place = {name: getattr(origin, name) for name in ("source", "revision", "licence", "locator")}
-        self.rows.append(
-            {"key": key, "step": self.step, "failure": failure, "reason": reason, "detail": detail, **place, "traceback": trace}
-        )
+        row = {"key": key, "step": self.step, "failure": failure, "reason": reason, "detail": detail, **place, "traceback": trace}
+        self.rows.append({**row, "facts": told_facts(facts)})
 
     def count(self) -> StepCount:
         return StepCount(self.step, self.num_in, self.num_out, dict(sorted(self.reasons.items())), self.num_faults)
@@ -143,7 +144,7 @@ def _call(step: Step, tally: Tally, function: Callable[[], Any], records: list[R
     except Exception as error:
         trace = _short_trace(error)
         for record in records:
-            tally.refuse(record.key, record.origin, FAULT, PROCESSOR_RAISED, f"{type(error).__name__}: {error}", trace)
+            tally.refuse(record.key, record.origin, FAULT, PROCESSOR_RAISED, f"{type(error).__name__}: {error}", record.facts, trace)
         return None
     finally:
         tally.seconds += time.perf_counter() - start
@@ -176,7 +177,15 @@ def _refuse(step: Step, tally: Tally, group: Mapping[str, Record], reject: Rejec
         raise DeclarationError(f"step {step.name} rejected with reason {reject.reason!r}, which it does not declare (declared: {names})")
     if reject.key not in group:
         raise ConservationError(f"step {step.name} rejected key {reject.key!r}, which it was not given")
-    tally.refuse(reject.key, group[reject.key].origin, REJECT, reject.reason, reject.detail)
+    declared = (
+        {fact.name: fact.type for fact in (*step.processor.writes, *(limit.fact for limit in limits_of(step)))} if reject.facts else {}
+    )
+    for name, value in reject.facts.items():
+        if declared.get(name) is not type(value):
+            told = declared[name].__name__ if name in declared else "neither written nor bounded by the step"
+            raise DeclarationError(f"step {step.name} rejected with fact {name} = {value!r} ({type(value).__name__}), declared: {told}")
+    record = group[reject.key]
+    tally.refuse(reject.key, record.origin, REJECT, reject.reason, reject.detail, {**record.facts, **reject.facts})
 
 
 def _check_kind(step: Step, record: Record, result: object) -> None:
@@ -275,11 +284,15 @@ def _take_batch(step: Step, tally: Tally, batch: list[Record], handle: Any, writ
 
 @dataclass(frozen=True)
 class _Asked:
-    """A record and the addresses of the replies it waits for; `open_questions` are those of its questions not yet kept."""
+    """A record and the addresses of the replies it waits for; `open_questions` are those of its questions not yet kept.
+
+    One that was refused before it was asked waits too, as its row of the rejects table, so that refusals stand in the order of records.
+    """
 
     record: Record
-    addresses: list[str]
-    open_questions: dict[str, Any]
+    addresses: list[str] = field(default_factory=list)
+    open_questions: dict[str, Any] = field(default_factory=dict)
+    refused: dict[str, str] | None = None
 
 
 def _run_ask(
@@ -290,7 +303,7 @@ def _run_ask(
     waiting: deque[tuple[list[_Asked], list[str], Any]] = deque()
     flying: set[str] = set()
     for batch in _cut(records, step.size):
-        asked = [item for record in batch if (item := _question(step, tally, record, identity, replies)) is not None]
+        asked = [_question(step, tally, record, identity, replies) for record in batch]
         new = {address: question for item in asked for address, question in item.open_questions.items() if address not in flying}
         flying |= new.keys()
         tally.num_asked += len(new)
@@ -301,15 +314,15 @@ def _run_ask(
         yield from _take_asked(step, tally, *waiting.popleft(), written, caller, replies, flying)
 
 
-def _question(step: Step, tally: Tally, record: Record, identity: str, replies: Replies) -> _Asked | None:
+def _question(step: Step, tally: Tally, record: Record, identity: str, replies: Replies) -> _Asked:
     tally.num_in += 1
     questions = _call(step, tally, partial(step.processor.questions, record), [record])
     if questions is None:
         _need_quarantined(step, tally, record)
-        return None
+        return _Asked(record, refused=tally.rows.pop())
     if isinstance(questions, Reject):
         _refuse(step, tally, {record.key: record}, questions)
-        return None
+        return _Asked(record, refused=tally.rows.pop())
     addresses = [digest(identity, question.digest()) for question in questions]
     missing = {address: question for address, question in zip(addresses, questions, strict=True) if address not in replies}
     tally.num_known += len(set(addresses)) - len(missing)
@@ -333,6 +346,9 @@ def _take_asked(
             _keep(step, sent, answers, replies)
         flying.difference_update(sent)
     for item in asked:
+        if item.refused is not None:
+            tally.rows.append(item.refused)
+            continue
         missing = {address: question for address, question in item.open_questions.items() if address not in replies}
         if missing:
             answers = _call(step, tally, partial(_ask_now, caller, list(missing.values())), [item.record])

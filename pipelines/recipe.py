@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-from pipelines.step import ASK, BATCHED, GATHER, Step
+from pipelines.step import ASK, BATCHED, GATHER, Step, limits_of
 from schemas.arrow import VERSION as SCHEMA_VERSION
 from schemas.arrow import kind_of
 from schemas.facts import EVERY, Fact
@@ -63,6 +63,23 @@ class Recipe:
     def fingerprint(self) -> str:
         """A digest of `describe()`: equal recipes have equal fingerprints, on any machine."""
         return digest(canonical_json(self.describe()))
+
+
+def told_limits(recipe: Recipe) -> dict[str, list[dict[str, Any]]]:
+    """What each step asks of facts, by its name, as recipe.json tells it; steps that ask nothing are left out.
+
+    `remeasured_by` names the later steps that measure anew what the limit looks at: what stands on the rows in the end is then not
+    what the step judged.
+    """
+    told: dict[str, list[dict[str, Any]]] = {}
+    there = {fact.name for fact in getattr(recipe.source, "facts", ())}
+    for place, step in enumerate(recipe.steps):
+        there |= {fact.name for fact in step.processor.writes}
+        for limit in limits_of(step):
+            names = there & {fact.name for fact in limit.facts}
+            later = [after.name for after in recipe.steps[place + 1 :] if names & {fact.name for fact in after.processor.writes}]
+            told.setdefault(step.name, []).append({**limit.told(), "remeasured_by": later})
+    return told
 
 
 def describe(value: object) -> object:

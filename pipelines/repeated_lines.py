@@ -44,7 +44,7 @@ from schemas.corpus import Corpus
 from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
-from schemas.records import Document
+from schemas.records import Document, FactValue
 from schemas.shard import write_replacing
 
 NUM_REPEATED_LINES = Fact("text.num_repeated_lines", int, "Lines taken out because they, or their paragraph, stand in many documents")
@@ -188,9 +188,10 @@ class DropRepeatedLines:
         kept, num_lost = record.text, 0
         if record.facts[DOMAIN.name] != CODE:
             kept, num_lost = drop_lines(record.text, _load(self.path))
+        told: dict[str, FactValue] = {NUM_REPEATED_LINES.name: num_lost}
         if not kept.strip():
-            return Reject(record.key, ONLY_REPEATED_LINES.name, f"all {num_lost} lines stand in many documents")
-        facts = {**record.facts, NUM_REPEATED_LINES.name: num_lost}
+            return Reject(record.key, ONLY_REPEATED_LINES.name, f"all {num_lost} lines stand in many documents", facts=told)
+        facts = {**record.facts, **told}
         if num_lost:
             facts |= size_and_digest(kept)
         return replace(record, text=kept, facts=facts)

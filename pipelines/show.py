@@ -1,50 +1,98 @@
-"""How a build looks to a person: live progress on a terminal, a summary table, rows in the terminal."""
+"""How a build looks to a person: live progress on a terminal, a summary."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pipelines.build import BuildResult, Quiet
 from pipelines.build import Progress as ProgressProtocol
 from pipelines.endpoint.ledger import Spent
-from pipelines.run import SplitResult
-from processors import tokens
-from schemas.parts import Audio, Image, Text, ToolCall, ToolResult, Tools
-from schemas.records import Document, PackedSequence, Record, turns_of
+from pipelines.run import CRASHED_WORKER, SplitResult
+from schemas.corpus import LedgerEntry
+from schemas.outcome import CRASH, FAULT, REJECT
 
 TOKENS = ("num_text_tokens", "num_image_tokens", "num_audio_tokens")
 
 
+@dataclass
+class Pace:
+    """How far a build is: by records where the source tells how many there are, else by splits. Splits that were there already count as done, not as speed."""
+
+    num_splits: int
+    num_done: int
+    num_rows: int  # of the splits that are to be built; 0 where the source does not tell
+    records: int = 0
+    built: int = 0
+    refused: Counter[str] = field(default_factory=Counter)  # by failure
+
+    def add(self, entry: LedgerEntry) -> None:
+        """Counts a split that was committed."""
+        self.built += 1
+        self.records += entry.steps[0].num_in
+        faults = sum(step.num_faults for step in entry.steps)
+        crashes = sum(step.rejects.get(CRASHED_WORKER, 0) for step in entry.steps)
+        self.refused.update({REJECT: entry.rejects.num_rows - faults - crashes, FAULT: faults, CRASH: crashes})
+
+    @property
+    def share(self) -> float:
+        """The share of this run's work that is done."""
+        pending = self.num_splits - self.num_done
+        if self.num_rows:
+            return min(1.0, self.records / self.num_rows)
+        return self.built / pending if pending else 1.0
+
+    def left_s(self, elapsed_s: float) -> float | None:
+        """Seconds that remain at the pace so far; None before there is one."""
+        return elapsed_s * (1 - self.share) / self.share if self.share else None
+
+    def say(self, elapsed_s: float) -> str:
+        """Splits, records, rate, what was refused by failure, and the time that is left."""
+        done = f"{self.num_done + self.built:,}/{self.num_splits:,} splits"
+        parts = [f"{done} ({self.num_done:,} resumed)" if self.num_done else done]
+        parts.append(f"{self.records:,}{f'/{self.num_rows:,}' if self.num_rows else ''} records")
+        if self.built and elapsed_s:
+            parts.append(f"{self.records / elapsed_s:,.{0 if self.records >= 10 * elapsed_s else 1}f}/s")
+        names = {REJECT: "refused", FAULT: "FAULTS", CRASH: "crashed"}
+        parts += [f"{self.refused[failure]:,} {name}" for failure, name in names.items() if self.refused[failure]]
+        left_s = self.left_s(elapsed_s)
+        return ", ".join([*parts, f"{_clock(left_s)} left"] if left_s is not None and self.share < 1 else parts)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 class LiveProgress:
-    """Records, rate, rejects and ETA, redrawn in place; used only on a terminal."""
+    """What a build has done and has left, redrawn in place; used only on a terminal."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self._bar: Progress | None = None
-        self._records = self._rejects = 0
 
     def start(self, name: str, num_splits: int, num_done: int, num_rows: int) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[say]}"))
-        self._bar = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console, transient=True)
-        self._task = self._bar.add_task(name, total=num_splits, completed=num_done, say="splits")
-        self._records = self._rejects = 0
+        self._pace = Pace(num_splits, num_done, num_rows)
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[say]}"))
+        self._bar = Progress(*columns, TimeElapsedColumn(), console=self.console, transient=True)
+        self._task = self._bar.add_task(name, total=1.0, say=self._pace.say(0.0))
         self._bar.start()
 
     def committed(self, result: SplitResult) -> None:
         assert self._bar is not None
-        self._records += result.entry.steps[0].num_in
-        self._rejects += result.entry.rejects.num_rows
-        task = self._bar.tasks[0]
-        rate = self._records / task.elapsed if task.elapsed else 0.0
-        self._bar.update(self._task, advance=1, say=f"splits, {self._records:,} records, {rate:,.0f}/s, {self._rejects:,} refused")
+        self._pace.add(result.entry)
+        elapsed_s = self._bar.tasks[0].elapsed or 0.0
+        self._bar.update(self._task, completed=self._pace.share, say=self._pace.say(elapsed_s))
 
     def note(self, message: str) -> None:
         self.console.print(f"  {message}", style="dim", markup=False)
@@ -134,16 +182,60 @@ def engines_table(rows: list[dict[str, Any]]) -> Table | None:
     return table if table.row_count else None
 
 
+COLUMNS = ("in", "out", "refused", "text", "image", "audio", "MB", "s")
+
+
 def summary_table(rows: list[dict[str, Any]]) -> Table:
-    """The rows of `summary_row` as a table."""
+    """The rows of `summary_row` as a table, with their sum where there are several."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, collapse_padding=True)
     table.add_column("corpus", overflow="fold")
-    for name in ("in", "out", "refused", "text", "image", "audio", "MB", "s"):
+    for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        numbers = [row["in"], row["out"], sum(row["rejects"].values()) + row["faults"], *(row["tokens"][name] for name in TOKENS)]
-        table.add_row(row["corpus"], *(f"{number:,}" for number in numbers), f"{row['bytes'] / 1e6:.1f}", f"{row['seconds']:.1f}")
+        table.add_row(row["corpus"], *_shown(_numbers(row)))
+    if len(rows) > 1:
+        table.add_section()
+        table.add_row(f"all {len(rows)}", *_shown(_sums(rows)), style="bold")
     return table
+
+
+def _numbers(row: dict[str, Any]) -> list[float]:
+    refused = sum(row["rejects"].values()) + row["faults"]
+    return [row["in"], row["out"], refused, *(row["tokens"][name] for name in TOKENS), row["bytes"] / 1e6, row["seconds"]]
+
+
+def _sums(rows: list[dict[str, Any]]) -> list[float]:
+    return [sum(numbers) for numbers in zip(*(_numbers(row) for row in rows), strict=True)]
+
+
+def _shown(numbers: list[float]) -> list[str]:
+    """Counts whole, the last two (MB, s) with a decimal."""
+    return [*(f"{number:,.0f}" for number in numbers[:-2]), *(f"{number:.1f}" for number in numbers[-2:])]
+
+
+def summary_markdown(rows: list[dict[str, Any]]) -> str:
+    """The summary as Markdown, for a chat or an issue: the table, aligned also where it is not drawn, and the lines below it."""
+    lines = [["corpus", *COLUMNS], *([row["corpus"], *_shown(_numbers(row))] for row in rows)]
+    if len(rows) > 1:
+        lines.append([f"**all {len(rows)}**", *_shown(_sums(rows))])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    drawn = [
+        " | ".join(cell.ljust(width) if not at else cell.rjust(width) for at, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        for line in lines
+    ]
+    rule = "|".join("-" * (width + 2) if not at else "-" * (width + 1) + ":" for at, width in enumerate(widths))
+    table = [f"| {line} |" for line in drawn]
+    return "\n".join([table[0], f"|{rule}|", *table[1:], "", *(f"- {line}" for line in summary_lines(rows))])
+
+
+def next_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Where to look next: rows, and what was refused, of the corpus that refused most."""
+    if not rows:
+        return
+    worst = max(rows, key=lambda row: sum(row["rejects"].values()) + row["faults"])
+    yield f"look at rows: corpusmill inspect {worst['path']} --table"
+    if worst["rejects"] or worst["faults"]:
+        yield f"look at what was refused: corpusmill inspect {worst['path']} --rejects --table"
 
 
 def summary_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -173,48 +265,3 @@ def _ways(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
         )
         found.setdefault(how, []).append(row["corpus"])
     return found
-
-
-def show_record(record: Record, max_chars: int = 2_000) -> str:
-    """A record as readable text: messages with media as placeholders, then its facts."""
-    lines = [
-        f"key      {record.key}",
-        f"origin   {record.origin.source} {record.origin.locator} ({record.origin.licence or 'licence unknown'})",
-    ]
-    if isinstance(record, Document):
-        lines.append(_short(record.text, max_chars))
-    if isinstance(record, PackedSequence):
-        start = 0
-        for number, piece in enumerate(record.pieces, 1):
-            ids = record.input_ids[start : start + piece.num_tokens].tolist()
-            start += piece.num_tokens
-            text = _short(tokens.decode(ids), max_chars // len(record.pieces))
-            lines.append(f"[{number}] {piece.key} tokens {piece.offset} to {piece.offset + piece.num_tokens}: {text}")
-    for turn in turns_of(record):
-        body = "".join(_show_part(part) for part in turn.parts)
-        lines.append(f"<|{turn.role}|>{_short(body, max_chars)}<|end|>{'  (learned)' if turn.learned else ''}")
-    lines += [f"  {name} = {value}" for name, value in sorted(record.facts.items())]
-    return "\n".join(lines)
-
-
-def _short(text: str, max_chars: int) -> str:
-    return text if len(text) <= max_chars else f"{text[:max_chars]}... ({len(text)} characters)"
-
-
-def _show_part(part: object) -> str:
-    if isinstance(part, Text):
-        return part.text
-    if isinstance(part, Tools):
-        return f"<|tool|>{part.definitions}<|/tool|>"
-    if isinstance(part, ToolCall):
-        return f"<|tool_call|>{part.name}({part.arguments})<|/tool_call|>"
-    if isinstance(part, ToolResult):
-        return part.content
-    if isinstance(part, Image) and part.canvas is not None:
-        columns, rows = part.canvas.grid
-        return (
-            f"<image {columns}x{rows} crops, content {part.canvas.content_width}x{part.canvas.content_height} px, {part.num_tokens} tokens>"
-        )
-    if isinstance(part, Audio) and part.log_mel is not None:
-        return f"<audio {len(part.log_mel)} frames, {part.num_tokens} tokens>"
-    return "<media>"

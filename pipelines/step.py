@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.replies import Replies
 
 EACH, BATCHED, EXPAND, GATHER, ASK = "each", "batched", "expand", "gather", "ask"
@@ -74,3 +74,8 @@ def ask(processor: Any, size: int = 4, name: str | None = None, pool: int = 0) -
 def gather(processor: Any, by: Fact | None = None, name: str | None = None) -> Step:
     """All records of a split in, those with one value of the fact `by` at a time; records that name their parents, and Rejects, out."""
     return Step(processor, GATHER, _name(processor, name), by=by)
+
+
+def limits_of(step: Step) -> tuple[Limit, ...]:
+    """What a step asks of facts: its processor's `bounds`, made from its fields; empty for one without."""
+    return tuple(getattr(step.processor, "bounds", ()))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from processors import tokens
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Reason, Reject
 from schemas.parts import Audio, Image, Text, ToolCall, ToolResult, Tools
 from schemas.records import Conversation, Document, PackedSequence, Preference, Record, Turn, turns_of
@@ -204,6 +204,10 @@ class Contract:
     reasons: ClassVar = (TOO_LONG, SPECIAL_TOKEN_IN_TEXT, NOTHING_LEARNED)
     version: ClassVar = 2
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(NUM_LEARNED_TOKENS, NOTHING_LEARNED.name, 1), Limit(NUM_TOKENS, TOO_LONG.name, most=self.max_tokens))
+
     def __call__(self, record: Record) -> Record | Reject:
         for text in texts_of(record):
             found = tokens.special_in(text)
@@ -211,7 +215,8 @@ class Contract:
                 return Reject(record.key, SPECIAL_TOKEN_IN_TEXT.name, f"the text spells {found}")
         facts = contract_facts(record)
         if facts[NUM_LEARNED_TOKENS.name] == 0:
-            return Reject(record.key, NOTHING_LEARNED.name, "no turn is learned")
+            return Reject(record.key, NOTHING_LEARNED.name, "no turn is learned", facts=facts)
         if facts[NUM_TOKENS.name] > self.max_tokens:
-            return Reject(record.key, TOO_LONG.name, f"{facts[NUM_TOKENS.name]} tokens, the context holds {self.max_tokens}")
+            told = f"{facts[NUM_TOKENS.name]} tokens, the context holds {self.max_tokens}"
+            return Reject(record.key, TOO_LONG.name, told, facts=facts)
         return replace(record, facts={**record.facts, **facts})  # a record of another corpus brings counts of what it was

@@ -165,7 +165,7 @@ class TextTask:
             try:
                 page = decode_page(row.blobs["text"], text_field(row.fields, "charset"), self.max_undecodable_ratio)
             except Refused as refused:
-                return Reject(row.key, refused.reason.name, refused.detail)
+                return refused.reject(row.key)
             text, charset, num_undecodable = page.text.strip(), page.charset, page.num_undecodable
         if not text:
             expected = f"all of {', '.join(self.columns)}" if self.columns else f"a non-empty {', '.join(TEXT_FIELDS)}, or a page"

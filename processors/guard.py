@@ -119,8 +119,8 @@ class _Child:
             self._end()
             raise
         if "refused" in head:
-            reason, doc, detail = head["refused"]
-            raise Refused(Reason(reason, doc), detail)
+            reason, doc, detail, facts = head["refused"]
+            raise Refused(Reason(reason, doc), detail, facts)
         if "raised" in head:
             raise RuntimeError(f"{self.module}.{name} raised in its child process:\n{head['raised']}")
         return head["answer"], found
@@ -217,9 +217,9 @@ def _serve(module: str, requests: BinaryIO, answers: BinaryIO, shared: mmap.mmap
             answer, found = getattr(functions, told["function"])(told["request"], blobs)
             head: dict[str, Any] = {"answer": answer}
         except Refused as refused:
-            head, found = {"refused": [refused.reason.name, refused.reason.doc, refused.detail]}, []
+            head, found = {"refused": [refused.reason.name, refused.reason.doc, refused.detail, refused.facts]}, []
         except MemoryError as error:
-            head, found = {"refused": [TOO_COSTLY.name, TOO_COSTLY.doc, f"MemoryError: {error}"]}, []
+            head, found = {"refused": [TOO_COSTLY.name, TOO_COSTLY.doc, f"MemoryError: {error}", {}]}, []
         except BaseException:
             head, found = {"raised": traceback.format_exc()}, []
         _send(answers, head, found, shared)

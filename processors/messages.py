@@ -373,7 +373,7 @@ class MessagesTask:
         try:
             turns = read_turns(row)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return Conversation(row.key, row.origin, turns, {**row.facts, LANGUAGE.name: language_field(row.fields)}, row.parents)
 
 
@@ -417,5 +417,5 @@ class PairsTask:
                 turns = read_turns(Row(row.key, row.origin, {**kept, "question": question, "answer": answer}, row.blobs))
                 children.append(Conversation(row.key, row.origin, turns, facts, row.parents))
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return children

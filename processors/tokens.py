@@ -45,6 +45,11 @@ def _ranks() -> Any:
     return openai.o200k_base()
 
 
+@functools.cache
+def _bytes() -> Any:
+    return _ranks().bpe()
+
+
 def encode(text: str) -> list[int]:
     """Ids of ordinary text; specials spelled in it are encoded letter by letter."""
     return _ranks().encode(text)
@@ -55,8 +60,13 @@ def count(text: str) -> int:
     return len(_ranks().encode(text)) if text else 0
 
 
+def decode_bytes(ids: list[int]) -> bytes:
+    """UTF-8 of ordinary ids; a token may hold a part of a character."""
+    return _bytes().decode_tokens(ids)
+
+
 def decode(ids: list[int]) -> str:
-    """Text of ids, specials by their names. Raises ValueError for an id outside the vocabulary."""
+    """Text of ids, specials by their names, U+FFFD for a character that is cut. Raises ValueError for an id outside the vocabulary."""
     pieces: list[str] = []
     run: list[int] = []
     for token in [*ids, None]:
@@ -64,7 +74,7 @@ def decode(ids: list[int]) -> str:
             run.append(token)
             continue
         if run:
-            pieces.append(_ranks().decode(run))
+            pieces.append(decode_bytes(run).decode("utf-8", "replace"))
             run = []
         if token is not None:
             if token not in NAMES:

@@ -6,8 +6,9 @@ The ledger is believed, never a directory listing: a file that no ledger entry n
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,16 +16,20 @@ import pyarrow as pa
 
 from schemas.arrow import features_of, from_batch, read_schema_kind
 from schemas.identity import canonical_json, digest
-from schemas.records import Record
+from schemas.records import FactValue, Record
 from schemas.shard import TEMPORARY_PREFIX, FileEntry, file_sha256, remove_files, write_replacing
 
-DERIVED = ("corpus.json", "dataset_info.json", "state.json", "README.md")
-FOLDERS = ("shards", "rejects", "ledger")
+DERIVED = ("corpus.json", "dataset_info.json", "state.json", "README.md", "croissant.json")
+REQUEUE = "requeue"  # holds splits that are being replayed, as they were, while its JOURNAL is there
+JOURNAL = f"{REQUEUE}/journal.json"
+FOLDERS = ("shards", "rejects", "ledger", REQUEUE)
 
 REJECTS_SCHEMA = pa.schema(
     [pa.field(name, pa.string(), nullable=False) for name in ("key", "step", "failure", "reason", "detail")]
-    + [pa.field(name, pa.string(), nullable=False) for name in ("source", "revision", "licence", "locator", "traceback")]
+    + [pa.field(name, pa.string(), nullable=False) for name in ("source", "revision", "licence", "locator", "traceback", "facts")]
 )
+
+MAX_TOLD_CHARS = 80  # of a fact of text in the rejects table; programs and truths stay with the source
 
 
 class CorpusError(ValueError):
@@ -74,7 +79,8 @@ class Corpus:
         return sorted(entries, key=lambda entry: (str(entry.split["path"]), int(str(entry.split["start"])), str(entry.split["id"])))
 
     def ledger_files(self) -> list[Path]:
-        return sorted((self.path / "ledger").glob("*.json"))
+        files = (self.path / "ledger").glob("*.json")  # which finds what a killed writer left, too
+        return sorted(file for file in files if not file.name.startswith(TEMPORARY_PREFIX))
 
     def committed(self) -> set[str]:
         return {file.stem for file in self.ledger_files()}
@@ -104,7 +110,7 @@ class Corpus:
                 yield from from_batch(batch, entry.shard.name)
 
     def rejects(self) -> Iterator[dict[str, str]]:
-        """Every refused, faulted or crashed record."""
+        """Every refused, faulted or crashed record; `facts` is a JSON object of what had been measured of it (see `told_facts`)."""
         for entry in self.ledger():
             for batch in read_batches(self.path / entry.rejects.name):
                 yield from batch.to_pylist()
@@ -119,6 +125,9 @@ class Corpus:
         for file in self.ledger_files():
             entry = LedgerEntry.from_bytes(file.read_bytes())
             named |= {f"ledger/{file.name}", entry.shard.name, entry.rejects.name}
+        if (self.path / JOURNAL).is_file():
+            aside = (file for file in (self.path / REQUEUE).rglob("*") if not file.name.startswith(TEMPORARY_PREFIX))
+            named |= {file.relative_to(self.path).as_posix() for file in aside}
         return named
 
     def orphans(self) -> list[Path]:
@@ -145,15 +154,30 @@ def read_schema(path: Path) -> pa.Schema:
         return reader.schema
 
 
-def finish(corpus: Corpus, write_card: Callable[[dict[str, object]], str]) -> dict[str, object]:
-    """Derives corpus.json, the `datasets` metadata and the card from the ledger; corpus.json is written last."""
+def told_facts(facts: Mapping[str, FactValue]) -> str:
+    """What a rejects table tells of a record's facts, as JSON: numbers, truth values, short texts; null for what is no finite number."""
+    told: dict[str, object] = {}
+    for name, value in facts.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            told[name] = None
+        elif not isinstance(value, str) or len(value) <= MAX_TOLD_CHARS:
+            told[name] = value
+    return canonical_json(told)
+
+
+def finish(
+    corpus: Corpus,
+    write_card: Callable[[dict[str, object]], str],
+    write_croissant: Callable[[dict[str, object]], dict[str, object]] | None = None,
+) -> dict[str, object]:
+    """Derives corpus.json, the `datasets` metadata, the card and Croissant metadata from the ledger; corpus.json is written last."""
     entries = corpus.ledger()
     recipe = corpus.recipe()
     totals = sum_ledger(entries)
-    card = write_card(totals)
     totals |= {"name": recipe["name"], "kind": recipe["kind"], "fingerprint": recipe["fingerprint"]}
     totals["licences"] = _licences(corpus, entries)
-    totals["content"] = digest(*(entry.shard.sha256 + entry.rejects.sha256 for entry in entries))
+    card = write_card({**totals, "versions": recipe.get("versions", {})})
+    totals["content"] = content_of(entries)
     shards = [entry.shard for entry in entries]
     schema = read_schema(corpus.path / shards[0].name)
     info = {
@@ -176,8 +200,15 @@ def finish(corpus: Corpus, write_card: Callable[[dict[str, object]], str]) -> di
     write_replacing(corpus.path / "dataset_info.json", _pretty(info))
     write_replacing(corpus.path / "state.json", _pretty(state))
     write_replacing(corpus.path / "README.md", card.encode())
+    if write_croissant is not None:
+        write_replacing(corpus.path / "croissant.json", _pretty(write_croissant(totals)))
     write_replacing(corpus.path / "corpus.json", _pretty(totals))
     return totals
+
+
+def content_of(entries: Sequence[LedgerEntry]) -> str:
+    """The digest that names what a corpus holds: the bytes of its shards and rejects."""
+    return digest(*(entry.shard.sha256 + entry.rejects.sha256 for entry in entries))
 
 
 def _pretty(value: object) -> bytes:
@@ -226,14 +257,20 @@ def check_files(corpus: Corpus) -> list[str]:
     entries = corpus.ledger()
     seen: set[str] = set()
     for entry in entries:
-        for file in (entry.shard, entry.rejects):
-            problems += _check_file(corpus, file, seen, is_shard=file is entry.shard)
-        problems += _check_counts(entry)
+        problems += check_split(corpus, entry, seen)
     totals = corpus.totals()
     for name, value in sum_ledger(entries).items():
         if totals.get(name) != value:
             problems.append(f"corpus.json says {name} = {totals.get(name)!r}, the ledger gives {value!r}")
     return problems
+
+
+def check_split(corpus: Corpus, entry: LedgerEntry, seen: set[str]) -> list[str]:
+    """Problems with the files and counts of one split; `seen` are the keys of those before it, to which its own are added."""
+    problems = []
+    for file in (entry.shard, entry.rejects):
+        problems += _check_file(corpus, file, seen, is_shard=file is entry.shard)
+    return problems + _check_counts(entry)
 
 
 def _check_file(corpus: Corpus, file: FileEntry, seen: set[str], is_shard: bool) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from schemas.records import Origin
+from schemas.records import FactValue, Origin
 
 REJECT = "reject"  # bad data, expected: the reason is declared by the step
 FAULT = "fault"  # a processor raised: a bug; the record is quarantined with its traceback
@@ -21,21 +22,30 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that a step, or a source, refused: the only declared way not to come out."""
+    """A record that a step, or a source, refused: the only declared way not to come out.
+
+    `facts` are measurements of the step that refused; the runner adds those that the record carried already.
+    """
 
     key: str
     reason: str
     detail: str = ""
     origin: Origin | None = None  # set by sources; the runner fills it in for steps
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
 
 
 class Refused(ValueError):
-    """Raised by a pure function when its input is bad data; a step turns it into a `Reject`."""
+    """Raised by a pure function when its input is bad data; a step turns it into a `Reject`. `facts` are what had been measured."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str, facts: Mapping[str, FactValue] | None = None) -> None:
         super().__init__(f"{reason.name}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.facts = dict(facts or {})
 
-    def __reduce__(self) -> tuple[type[Refused], tuple[Reason, str]]:
-        return (type(self), (self.reason, self.detail))
+    def reject(self, key: str) -> Reject:
+        """The reject of the record `key`."""
+        return Reject(key, self.reason.name, self.detail, facts=self.facts)
+
+    def __reduce__(self) -> tuple[type[Refused], tuple[Reason, str, dict[str, FactValue]]]:
+        return (type(self), (self.reason, self.detail, self.facts))

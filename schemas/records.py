@@ -157,8 +157,24 @@ def map_parts(record: R, change: Mapping[type, Callable[[Any], Part]]) -> R:
     return replace(record, **changed)
 
 
+def as_stored(record: Record) -> Record:
+    """The record without what never reaches the disk, pixels and samples that steps were told to keep: as it is read back."""
+
+    def has_pixels(image: Image) -> bool:
+        return image.pixels is not None or (image.canvas is not None and image.canvas.pixels is not None)
+
+    if not any(map(has_pixels, images_of(record))) and all(audio.samples is None for audio in audios_of(record)):
+        return record
+
+    def still(image: Image) -> Image:
+        canvas = None if image.canvas is None else replace(image.canvas, pixels=None)
+        return replace(image, pixels=None, canvas=canvas)
+
+    return map_parts(record, {Image: still, Audio: lambda audio: replace(audio, samples=None)})  # type: ignore[type-var]
+
+
 def weigh(record: Record) -> int:
-    """About how many bytes a record holds in memory: media exactly, text by its length."""
+    """About how many bytes a record holds in memory: media exactly (a log-Mel as float32, however it is stored), text by its length."""
     if isinstance(record, Document):
         return len(record.text)
     if isinstance(record, PackedSequence):
@@ -176,5 +192,6 @@ def weigh(record: Record) -> int:
                 total += len(part.definitions)
             elif isinstance(part, Audio):
                 total += len(part.source or b"")
-                total += sum(array.nbytes for array in (part.samples, part.log_mel) if array is not None)
+                total += 0 if part.samples is None else part.samples.nbytes
+                total += 0 if part.log_mel is None else 4 * part.log_mel.size
     return total

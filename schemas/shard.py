@@ -20,7 +20,7 @@ from typing import IO, Self
 import pyarrow as pa
 
 from schemas.arrow import to_batch
-from schemas.records import Record, weigh
+from schemas.records import Record, as_stored, weigh
 
 TEMPORARY_PREFIX = ".tmp-"
 MAX_BATCH_ROWS = 1_024
@@ -93,8 +93,32 @@ def write_if_absent(path: Path, data: bytes) -> bool:
     return True
 
 
-class _HashingSink:
-    """A file object for Arrow that hashes what it passes on."""
+def move_file(path: Path, target: Path) -> None:
+    """Gives a file another name, in one step; made durable in both folders."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, target)
+    sync_folder(target.parent)
+    sync_folder(path.parent)
+
+
+def link_file(path: Path, target: Path) -> None:
+    """Gives a file a second name, in place of what may stand there; whoever then replaces it under the first one leaves it be."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(target)
+    os.link(path, temporary)
+    os.replace(temporary, target)
+    temporary.unlink(missing_ok=True)  # the two were one file already, which a rename leaves as they are
+    sync_folder(target.parent)
+
+
+def remove_durably(path: Path) -> None:
+    """Removes a file, which may be gone already, so that it stays removed."""
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+class HashingSink:
+    """A file object that hashes what it passes on; whoever writes a format needs no more of a file."""
 
     def __init__(self, sink: IO[bytes]) -> None:
         self.sink, self.sha256, self.num_bytes, self.closed = sink, hashlib.sha256(), 0, False
@@ -105,11 +129,28 @@ class _HashingSink:
         self.sink.write(data)
         return memoryview(data).nbytes
 
+    def tell(self) -> int:
+        return self.num_bytes
+
     def flush(self) -> None:
         self.sink.flush()
 
     def close(self) -> None:
         self.closed = True
+
+
+@contextlib.contextmanager
+def write_whole(path: Path) -> Iterator[HashingSink]:
+    """A sink for a file of any format, which gets its name when the block ends; nothing of it stays when the block raises."""
+    with _durable_temporary(path) as (file, temporary):
+        sink = HashingSink(file)
+        yield sink
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 class TableWriter:
@@ -120,7 +161,7 @@ class TableWriter:
         self._path = corpus / name
         self._stack = contextlib.ExitStack()
         sink, self._temporary = self._stack.enter_context(_durable_temporary(self._path))
-        self._sink = _HashingSink(sink)
+        self._sink = HashingSink(sink)
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._sink, mode="w"), schema)
 
     def __enter__(self) -> Self:
@@ -152,7 +193,10 @@ class TableWriter:
 
 
 class RecordWriter(TableWriter):
-    """Cuts records into batches by content alone (rows and bytes), so that the bytes do not depend on who ran it."""
+    """Cuts records into batches by content alone (rows and bytes of what is stored).
+
+    So the bytes do not depend on who ran it, and rows that are read back and written again are cut as before.
+    """
 
     def __init__(self, corpus: Path, name: str, schema: pa.Schema) -> None:
         super().__init__(corpus, name, schema)
@@ -160,8 +204,9 @@ class RecordWriter(TableWriter):
         self._pending_bytes = 0
 
     def write(self, record: Record) -> None:
-        self._pending.append(record)
-        self._pending_bytes += weigh(record)
+        kept = as_stored(record)
+        self._pending.append(kept)
+        self._pending_bytes += weigh(kept)
         if len(self._pending) >= MAX_BATCH_ROWS or self._pending_bytes >= MAX_BATCH_BYTES:
             self.flush_rows()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
@@ -15,6 +16,9 @@ from typer.testing import CliRunner
 from pipelines.__main__ import app
 from pipelines.sample import make_sample
 from tests.canvases import noted
+
+hypothesis.settings.register_profile("tests", deadline=None)  # tests never judge times
+hypothesis.settings.load_profile("tests")
 
 REALDATA = Path(os.environ.get("CORPUSMILL_REALDATA", Path(__file__).parents[1] / ".." / "shared" / "data")).resolve()
 

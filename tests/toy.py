@@ -140,8 +140,9 @@ def toy_recipe(count: int = 100, per_split: int = 10, steps: tuple[Any, ...] = (
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Every file of a folder with its SHA-256, locks left out."""
+    """Every file of a folder with its SHA-256, locks and what runs took left out."""
+    from pipelines.runs import RUNS
     from schemas.shard import file_sha256
 
-    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and not file.name.endswith(".lock"))
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file.parent.name != RUNS and not file.name.endswith(".lock"))
     return {file.relative_to(folder).as_posix(): file_sha256(file) for file in files}

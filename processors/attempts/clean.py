@@ -120,7 +120,7 @@ class CleanAttempt:
         try:
             _, text = ask_and_attempt(record)
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         domain, answer = (str(record.facts[fact.name]) for fact in (DOMAIN, ANSWER))
         changes = []
         if domain != CODE:

@@ -73,6 +73,6 @@ class CotDocument:
         try:
             problem, attempt = ask_and_attempt(record)
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         head = head_for(self.framing, self.seed, str(record.facts[PROBLEM.name]))
         return Document(record.key, record.origin, frame_text(problem, attempt, head), record.facts, record.parents)

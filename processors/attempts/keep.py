@@ -9,6 +9,7 @@ from processors.attempts import thought
 from processors.attempts.measure import PASS_RATIO, RIGHT_COUNT, WRONG_COUNT
 from processors.attempts.problem import CAUSE, CODE, DOMAIN, LOGIC, MATHS, TOOLS, VERDICT, WHY
 from processors.verify import verdict
+from schemas.facts import Limit, Where
 from schemas.outcome import Reason, Reject
 from schemas.records import Conversation
 
@@ -82,6 +83,20 @@ class KeepThought:
     reasons: ClassVar = (*(TRUNCATED, LOOPING, MIXED_LANGUAGES, ANSWER_LEAKED, PEEKS, REFUSAL, RUNS_ON, TOO_SHORT, TOO_LONG),)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        judged = (Where(VERDICT, any_of=(verdict.RIGHT,)),) if self.only_right else ()
+        reasoned, written = Where(DOMAIN, any_of=REASONED), Where(DOMAIN, none_of=(CODE, TOOLS))
+        found = [
+            Limit(thought.REPEATED_RATIO, LOOPING.name, most=self.max_repeated_ratio, where=judged),
+            # a thought that is all in another language has no mixture
+            Limit(thought.MIXED_RATIO, MIXED_LANGUAGES.name, None, self.max_mixed_ratio, (*judged, reasoned), not self.same_language),
+            Limit(thought.NUM_WORDS, TOO_SHORT.name, self.min_words, where=(*judged, written)),
+        ]
+        if self.max_words:
+            found.append(Limit(thought.NUM_WORDS, TOO_LONG.name, most=self.max_words, where=judged))
+        return tuple(found)
+
     def __call__(self, record: Conversation) -> Conversation | Reject:
         found = None if self.only_right and record.facts[VERDICT.name] != verdict.RIGHT else self._refusal(record)
         return record if found is None else Reject(record.key, found[0].name, found[1])
@@ -141,6 +156,14 @@ class KeepDifficulty:
     def __post_init__(self) -> None:
         if not 0 <= self.min_pass_ratio <= self.max_pass_ratio <= 1:
             raise ValueError(f"pass ratios are {self.min_pass_ratio} to {self.max_pass_ratio}, expected 0 <= min <= max <= 1")
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        where = (Where(RIGHT_COUNT, least=self.min_decided, plus=(WRONG_COUNT,)),)
+        return (
+            *(Limit(PASS_RATIO, reason.name, most=self.max_pass_ratio, where=where) for reason in (ALL_RIGHT, TOO_EASY)),
+            *(Limit(PASS_RATIO, reason.name, self.min_pass_ratio, where=where) for reason in (ALL_WRONG, TOO_HARD)),
+        )
 
     def __call__(self, record: Conversation) -> Conversation | Reject:
         ratio = record.facts.get(PASS_RATIO.name)

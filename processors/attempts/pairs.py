@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -49,14 +49,15 @@ from processors.tasks.preference import (
     SIMILARITY,
     TOO_SIMILAR,
     join_sides,
+    pair_bounds,
     shared_ratio,
     word_pairs,
 )
 from processors.text.words import num_unspaced
 from processors.verify.verdict import CANNOT_TELL, NO_ANSWER, RIGHT, WRONG
-from schemas.facts import EVERY, Fact
+from schemas.facts import EVERY, Fact, Limit
 from schemas.identity import digest, keyed_uniform
-from schemas.outcome import Reason, Reject
+from schemas.outcome import Reason, Refused, Reject
 from schemas.records import Conversation, FactValue, Origin, Preference, Turn
 
 CHOSEN_ANSWER = Fact("pair.chosen_answer", str, "Final answer of the chosen attempt")
@@ -116,7 +117,6 @@ SAMPLED, CORRECTED, GIVEN = "sampled", "corrected", "reference"
 MAX_SIDE = 64  # attempts of a side that `hardest` compares with those of the other
 MAX_EXAMINED = 4_096  # pairs of a problem that are looked at
 
-Refusal = tuple[Reason, str]
 Indices = tuple[int, int]
 
 
@@ -140,10 +140,10 @@ class _Sides:
     rights: list[Conversation]
     wrongs: list[Conversation]
     language: str
-    taken: list[tuple[Indices, float, float]] = field(default_factory=list)  # similarity, ratio of lengths
+    taken: list[tuple[Indices, dict[str, FactValue]]] = field(default_factory=list)  # with the similarity and the ratio of lengths
     uses: Counter[str] = field(default_factory=Counter)
     examined: set[Indices] = field(default_factory=set)
-    refusals: dict[str, list[Refusal]] = field(default_factory=dict)
+    refusals: dict[str, list[Refused]] = field(default_factory=dict)
     pairs_of_words: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
 
     def at(self, pair: Indices) -> tuple[Conversation, Conversation]:
@@ -221,6 +221,13 @@ class PairAttempts:
         if not 0 <= self.max_pass_ratio <= 1 or (self.max_length_ratio and self.max_length_ratio < 1):
             raise ValueError(f"{self!r}; expected max_pass_ratio from 0 to 1, max_length_ratio 0 or 1 and more")
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (
+            Limit(PASS_RATIO, TOO_EASY.name, most=self.max_pass_ratio),
+            *pair_bounds(self.max_similarity_ratio, self.max_length_ratio),
+        )
+
     def __call__(self, group: Sequence[Conversation]) -> list[Preference | Reject]:
         records = sorted(group, key=lambda record: record.key)
         refused = self._unfit(records)
@@ -231,13 +238,13 @@ class PairAttempts:
         results: list[Preference | Reject] = []
         for fit in sides.values():
             results += self._pair(fit)
-        return [*results, *(Reject(key, reason.name, detail) for key, (reason, detail) in refused.items())]
+        return [*results, *(refusal.reject(key) for key, refusal in refused.items())]
 
     # ---- which attempts
 
-    def _unfit(self, records: Sequence[Conversation]) -> dict[str, Refusal]:
+    def _unfit(self, records: Sequence[Conversation]) -> dict[str, Refused]:
         """By key, why attempts cannot be on the side that their verdict puts them on."""
-        found: dict[str, Refusal] = {}
+        found: dict[str, Refused] = {}
         last = max((int(record.facts[ROUND.name]) for record in records if record.facts[VERDICT.name] == WRONG), default=0)
         for record in records:
             refusal = self._misfit(record, last)
@@ -245,21 +252,21 @@ class PairAttempts:
                 found[record.key] = refusal
         return found
 
-    def _misfit(self, record: Conversation, last: int) -> Refusal | None:
+    def _misfit(self, record: Conversation, last: int) -> Refused | None:
         facts = record.facts
         if facts[VERDICT.name] == CANNOT_TELL:
-            return UNDECIDED, f"{facts[CAUSE.name]}: {facts[WHY.name]}"
+            return Refused(UNDECIDED, f"{facts[CAUSE.name]}: {facts[WHY.name]}")
         ratio = facts.get(PASS_RATIO.name)
         if ratio is not None and float(ratio) > self.max_pass_ratio:
-            return TOO_EASY, f"pass ratio {float(ratio):g}, expected {self.max_pass_ratio:g} or less"
+            return Refused(TOO_EASY, f"pass ratio {float(ratio):g}, expected {self.max_pass_ratio:g} or less")
         if facts[VERDICT.name] == RIGHT:
             return None
         if not self.unanswered and (facts[CAUSE.name] == NO_ANSWER or not text_of(record).strip()):
-            return UNANSWERED, str(facts[WHY.name]) if text_of(record).strip() else "the attempt is empty"
+            return Refused(UNANSWERED, str(facts[WHY.name]) if text_of(record).strip() else "the attempt is empty")
         if self.rounds == LAST and facts[ROUND.name] != last:
-            return NOT_CHOSEN, f"of round {facts[ROUND.name]}, wanted are wrong attempts of round {last}"
+            return Refused(NOT_CHOSEN, f"of round {facts[ROUND.name]}, wanted are wrong attempts of round {last}")
         if self.rejected_samplers and facts[SAMPLER.name] not in self.rejected_samplers:
-            return NOT_CHOSEN, f"of {facts[SAMPLER.name]}, wanted are wrong attempts of {', '.join(self.rejected_samplers)}"
+            return Refused(NOT_CHOSEN, f"of {facts[SAMPLER.name]}, wanted are wrong attempts of {', '.join(self.rejected_samplers)}")
         return None
 
     # ---- which pairs
@@ -309,17 +316,24 @@ class PairAttempts:
         alike = sides.alike(pair)
         first, second = text_of(chosen), text_of(rejected)
         lengths = [sides.num_words(record) for record in (chosen, rejected)]
-        refusal: Refusal | None = None
+        facts: dict[str, FactValue] = {SIMILARITY.name: alike, LENGTH_RATIO.name: round(lengths[0] / lengths[1], 4)}
+        refusal: Refused | None = None
         if self.same_sampler and chosen.facts[SAMPLER.name] != rejected.facts[SAMPLER.name]:
-            refusal = DIFFERENT_SAMPLERS, f"right ones of {chosen.facts[SAMPLER.name]}, wrong ones of {rejected.facts[SAMPLER.name]}"
+            refusal = Refused(
+                DIFFERENT_SAMPLERS, f"right ones of {chosen.facts[SAMPLER.name]}, wrong ones of {rejected.facts[SAMPLER.name]}", facts
+            )
         elif _same_answer(chosen, rejected):
-            refusal = SAME_ANSWER, f"{rejected.key} is wrong and {chosen.key} right, both say {str(chosen.facts[ANSWER.name])[:40]!r}"
+            refusal = Refused(
+                SAME_ANSWER, f"{rejected.key} is wrong and {chosen.key} right, both say {str(chosen.facts[ANSWER.name])[:40]!r}", facts
+            )
         elif first.split() == second.split() or alike > self.max_similarity_ratio:
-            refusal = TOO_SIMILAR, f"similarity {alike:.3f}, expected {self.max_similarity_ratio:g} or less"
+            refusal = Refused(TOO_SIMILAR, f"similarity {alike:.3f}, expected {self.max_similarity_ratio:g} or less", facts)
         elif self.max_length_ratio and max(lengths) > self.max_length_ratio * min(lengths):
-            refusal = BAD_PROPORTION, f"{lengths[0]} and {lengths[1]} words, expected a ratio of {self.max_length_ratio:g} or less"
+            refusal = Refused(
+                BAD_PROPORTION, f"{lengths[0]} and {lengths[1]} words, expected a ratio of {self.max_length_ratio:g} or less", facts
+            )
         if refusal is None:
-            sides.taken.append((pair, alike, round(lengths[0] / lengths[1], 4)))
+            sides.taken.append((pair, facts))
             sides.uses.update((chosen.key, rejected.key))
             return
         for record in (chosen, rejected):
@@ -330,19 +344,18 @@ class PairAttempts:
         refusals = sides.refusals.get(record.key, [])
         others = sides.wrongs if record.facts[VERDICT.name] == RIGHT else sides.rights
         if len(refusals) == len(others):
-            reason, detail = refusals[0]
-            return Reject(record.key, reason.name, detail)
+            return refusals[0].reject(record.key)
         detail = f"{len(sides.taken)} pairs of {len(sides.rights)} right and {len(sides.wrongs)} wrong attempts are made"
         return Reject(record.key, NOT_CHOSEN.name, detail)
 
-    def _preference(self, sides: _Sides, pair: Indices, alike: float, ratio: float) -> Preference:
+    def _preference(self, sides: _Sides, pair: Indices, measured: Mapping[str, FactValue]) -> Preference:
         chosen, rejected = sides.at(pair)
         facts: dict[str, FactValue] = {fact.name: chosen.facts[fact.name] for fact in PROBLEM_FACTS if fact.name in chosen.facts}
         for fact, of_chosen, of_rejected in SIDE_FACTS:
             if of_chosen is not None:
                 facts[of_chosen.name] = chosen.facts[fact.name]
             facts[of_rejected.name] = rejected.facts[fact.name]
-        facts |= {KIND.name: _kind(chosen, rejected), MARGIN.name: 1.0, SIMILARITY.name: alike, LENGTH_RATIO.name: ratio}
+        facts |= {KIND.name: _kind(chosen, rejected), MARGIN.name: 1.0, **measured}
         prompt, better, worse = join_sides(chosen.turns, rejected.turns)
         key = digest("pair", chosen.key, rejected.key)
         return Preference(key, _origin(chosen.origin, rejected.origin), prompt, better, worse, facts, (chosen.key, rejected.key))

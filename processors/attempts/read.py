@@ -122,7 +122,7 @@ class ProblemTask:
         try:
             return self._read(row)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
 
     def _read(self, row: Row) -> Row:
         fields = named_fields(row.fields, self.columns)

@@ -306,6 +306,6 @@ class MeasureThought:
         try:
             prompt, attempt = ask_and_attempt(record)
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         domain, verifier, answer, reference = (str(record.facts[fact.name]) for fact in (DOMAIN, VERIFIER, ANSWER, REFERENCE))
         return with_facts(record, measure_thought(prompt, attempt, domain, answer, verifier, reference, self.strip_counters))

@@ -20,7 +20,7 @@ from processors.audio.loudness import integrated_loudness
 from processors.audio.voice_activity import FLOOR_DB, HOP, is_speech, level_db
 from processors.dialogue import LANGUAGE
 from processors.once import once
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit, Where, first_broken
 from schemas.outcome import Reason, Reject
 from schemas.parts import SAMPLE_RATE_HZ
 from schemas.records import Conversation, FactValue, audios_of, learned_texts, with_facts
@@ -195,6 +195,17 @@ def _bandwidth_hz(total: np.ndarray) -> int:
     return int(np.flatnonzero(smooth >= smooth.max() * 10 ** (-BANDWIDTH_DB / 10))[-1] * SAMPLE_RATE_HZ / WINDOW)
 
 
+DETAILS = {
+    NO_SPEECH.name: "{:g} s of speech, expected {:g} s or more",
+    CLIPPED_AUDIO.name: "{:g} of the samples are clipped, expected {:g} or less",
+    TOO_NOISY.name: "signal-to-noise ratio {:g} dB, expected {:g} dB or more",
+    MOSTLY_SILENT.name: "{:g} of the time is silent, expected {:g} or less",
+    NARROW_BAND.name: "bandwidth {:g} Hz, expected {:g} Hz or more",
+    SPEECH_TOO_SLOW.name: "{:g} characters a second of speech, expected {:g} or more",
+    SPEECH_TOO_FAST.name: "{:g} characters a second of speech, expected {:g} or less",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class KeepAudio:
     """Keeps rows whose audio is good enough; by default all in which somebody speaks for a tenth of a second."""
@@ -211,27 +222,22 @@ class KeepAudio:
     reasons: ClassVar = (NO_SPEECH, CLIPPED_AUDIO, TOO_NOISY, MOSTLY_SILENT, NARROW_BAND)
     version: ClassVar = 1
 
-    def __call__(self, record: Conversation) -> Conversation | Reject:
-        def value(fact: Fact) -> float:
-            return float(record.facts[fact.name])
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (
+            Limit(SPEECH_S, NO_SPEECH.name, self.min_speech_s),
+            Limit(CLIPPED, CLIPPED_AUDIO.name, most=self.max_clipped_ratio),
+            Limit(SNR, TOO_NOISY.name, self.min_snr_db),
+            Limit(SILENCE, MOSTLY_SILENT.name, most=self.max_silence_ratio),
+            Limit(BANDWIDTH, NARROW_BAND.name, self.min_bandwidth_hz),
+        )
 
-        if value(SPEECH_S) < self.min_speech_s:
-            return Reject(record.key, NO_SPEECH.name, f"{value(SPEECH_S):g} s of speech, expected {self.min_speech_s:g} s or more")
-        if value(CLIPPED) > self.max_clipped_ratio:
-            return Reject(
-                record.key,
-                CLIPPED_AUDIO.name,
-                f"{value(CLIPPED):g} of the samples are clipped, expected {self.max_clipped_ratio:g} or less",
-            )
-        if value(SNR) < self.min_snr_db:
-            return Reject(record.key, TOO_NOISY.name, f"signal-to-noise ratio {value(SNR):g} dB, expected {self.min_snr_db:g} dB or more")
-        if value(SILENCE) > self.max_silence_ratio:
-            return Reject(
-                record.key, MOSTLY_SILENT.name, f"{value(SILENCE):g} of the time is silent, expected {self.max_silence_ratio:g} or less"
-            )
-        if value(BANDWIDTH) < self.min_bandwidth_hz:
-            return Reject(record.key, NARROW_BAND.name, f"bandwidth {value(BANDWIDTH):g} Hz, expected {self.min_bandwidth_hz:g} Hz or more")
-        return record
+    def __call__(self, record: Conversation) -> Conversation | Reject:
+        limit = first_broken(self.bounds, record.facts)
+        if limit is None:
+            return record
+        value = float(record.facts[limit.fact.name])
+        return Reject(record.key, limit.reason, DETAILS[limit.reason].format(value, limit.expected(value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,12 +271,17 @@ class KeepSpeechRate:
     reasons: ClassVar = (SPEECH_TOO_SLOW, SPEECH_TOO_FAST)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        found: list[Limit] = []
+        for where, weight in ((Where(LANGUAGE, none_of=DENSE), 1.0), (Where(LANGUAGE, any_of=DENSE), DENSE_CHARS)):
+            found.append(Limit(SPEECH_RATE, SPEECH_TOO_SLOW.name, self.min_chars_per_s / weight, where=(where,)))
+            found.append(Limit(SPEECH_RATE, SPEECH_TOO_FAST.name, most=self.max_chars_per_s / weight, where=(where,)))
+        return tuple(found)
+
     def __call__(self, record: Conversation) -> Conversation | Reject:
-        weight = DENSE_CHARS if record.facts[LANGUAGE.name] in DENSE else 1.0
+        limit = first_broken(self.bounds, record.facts)
+        if limit is None:
+            return record
         rate = float(record.facts[SPEECH_RATE.name])
-        low, high = self.min_chars_per_s / weight, self.max_chars_per_s / weight
-        if rate < low:
-            return Reject(record.key, SPEECH_TOO_SLOW.name, f"{rate:g} characters a second of speech, expected {low:g} or more")
-        if rate > high:
-            return Reject(record.key, SPEECH_TOO_FAST.name, f"{rate:g} characters a second of speech, expected {high:g} or less")
-        return record
+        return Reject(record.key, limit.reason, DETAILS[limit.reason].format(rate, limit.expected(rate)))

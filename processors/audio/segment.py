@@ -21,7 +21,7 @@ from processors.audio.text_cuts import breaks_of, cuts_after_words, ends_sentenc
 from processors.audio.voice_activity import HOP, is_speech, runs_of
 from processors.dialogue import LANGUAGE
 from processors.speech_text import WORDS
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Reason, Reject
 from schemas.parts import SAMPLE_RATE_HZ, Audio, Part, Text
 from schemas.records import Conversation, FactValue, audios_of, learned_texts, map_parts
@@ -84,6 +84,11 @@ class CutAtPauses:
             raise ValueError(f"min_s is {self.min_s}, max_s {self.max_s}; expected 0 <= min_s < max_s")
         if self.untimed not in UNTIMED:
             raise ValueError(f"untimed is {self.untimed!r}, expected one of {', '.join(UNTIMED)}")
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        """What is longer is cut; for these reasons it cannot be."""
+        return tuple(Limit(DURATION, reason.name, most=self.max_s) for reason in (NO_WORD_TIMES, NO_PAUSE, SEVERAL_CLIPS))
 
     def __call__(self, record: Conversation) -> list[Conversation] | Reject:
         clips = [audio.samples for audio in audios_of(record) if audio.samples is not None]

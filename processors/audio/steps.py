@@ -8,7 +8,7 @@ from typing import ClassVar
 from processors.audio.decode import DECODE_REASONS, DecodedAudio, decode_audio
 from processors.audio.log_mel import LOG_MEL_REASONS, log_mel, num_audio_tokens
 from processors.once import once
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import SAMPLE_RATE_HZ, Audio
 from schemas.records import Conversation, FactValue, audios_of, map_parts, with_facts
@@ -55,7 +55,7 @@ class DecodeAudio:
         try:
             record = map_parts(record, {Audio: decode})
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         clips = [audio.samples for audio in audios_of(record) if audio.samples is not None]
         facts: dict[str, FactValue] = {
             DURATION.name: sum(len(samples) for samples in clips) / SAMPLE_RATE_HZ,
@@ -78,6 +78,10 @@ class KeepDuration:
     writes: ClassVar = ()
     reasons: ClassVar = (TOO_SHORT, TOO_LONG)
     version: ClassVar = 1
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(DURATION, TOO_SHORT.name, self.min_s), Limit(DURATION, TOO_LONG.name, most=self.max_s))
 
     def __call__(self, record: Conversation) -> Conversation | Reject:
         duration_s = float(record.facts[DURATION.name])
@@ -112,6 +116,6 @@ class LogMel:
         try:
             record = map_parts(record, {Audio: features})
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         frames = sum(len(audio.log_mel) for audio in audios_of(record) if audio.log_mel is not None)
         return with_facts(record, {NUM_FRAMES.name: frames})

@@ -17,7 +17,7 @@ from processors.audio.word_sounds import phones_of, spell_out, word_distances, w
 from processors.dialogue import LANGUAGE
 from processors.language_id import iso_639_1
 from processors.speech_text import HEARD, SECOND_HEARD, SPOKEN
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit, Where
 from schemas.outcome import Reason, Reject
 from schemas.records import Conversation, FactValue, learned_texts, with_facts
 
@@ -159,6 +159,8 @@ _MEASURED: tuple[tuple[str, type, str], ...] = (
 FIRST_FACTS = tuple(Fact(f"speech.{name}", kind, doc) for name, kind, doc in _MEASURED)
 SECOND_FACTS = tuple(Fact(f"speech.second_{name}", kind, f"{doc} (second engine)") for name, kind, doc in _MEASURED)
 ERROR_RATE = next(fact for fact in FIRST_FACTS if fact.name == "speech.error_rate")
+FACTS_OF = {"speech.": {fact.name: fact for fact in FIRST_FACTS}, "speech.second_": {fact.name: fact for fact in SECOND_FACTS}}
+ERRORS = ("num_substitutions", "num_deletions", "num_insertions")
 
 
 def _values(facts: tuple[Fact, ...], found: Agreement) -> dict[str, FactValue]:
@@ -246,6 +248,21 @@ class KeepAgreement:
     def reasons(self) -> tuple[Reason, ...]:
         return (REASONS[self.reason_name],)
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        """None where either engine may agree: then no threshold of one engine refuses."""
+        if self.max_error_rate >= KEEP_ALL or self.mode == EITHER:
+            return ()
+        found: list[Limit] = []
+        for area in ("speech.",) if self.mode == FIRST else FACTS_OF:
+            facts = FACTS_OF[area]
+            first, *others = (facts[area + name] for name in ERRORS)
+            many = Where(first, least=self.slack_errors + 1, plus=tuple(others))
+            found.append(Limit(facts[area + "error_rate"], self.reason_name, most=self.max_error_rate, where=(many,)))
+            found.append(Limit(facts[area + "sound_error_rate"], self.reason_name, most=self.max_sound_error_rate))
+            found.append(Limit(facts[area + "worst_word_distance"], self.reason_name, most=self.max_word_distance))
+        return tuple(found)
+
     def __call__(self, record: Conversation) -> Conversation | Reject:
         if self.max_error_rate >= KEEP_ALL:
             return record
@@ -258,7 +275,7 @@ class KeepAgreement:
     def _problem(self, record: Conversation, area: str) -> str:
         """What exceeds its threshold, empty when nothing does."""
         facts = record.facts
-        errors = sum(int(facts[f"{area}num_{kind}"]) for kind in ("substitutions", "deletions", "insertions"))
+        errors = sum(int(facts[area + name]) for name in ERRORS)
         rate, word = float(facts[f"{area}error_rate"]), float(facts[f"{area}worst_word_distance"])
         sound = float(facts[f"{area}sound_error_rate"])
         told = ""

@@ -28,7 +28,7 @@ from processors.audio.transcript import REASONS, SPOKEN_DIFFERS
 from processors.audio.word_sounds import UNKNOWN_WEIGHT, phones_of, spell_out
 from processors.dialogue import LANGUAGE
 from processors.speech_text import SPOKEN
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
 from schemas.parts import SAMPLE_RATE_HZ
@@ -191,6 +191,10 @@ class KeepFit:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         return (REASONS[self.reason_name],)
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(WORST_FIT, self.reason_name, most=self.max_cost),)
 
     def __call__(self, record: Conversation) -> Conversation | Reject:
         cost = float(record.facts[WORST_FIT.name])

@@ -89,7 +89,7 @@ class ChartTask:
                 return self._from_spec(row)
             return self._from_table(row, self._read_table(row))
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
 
     # ---- a picture that is given
 

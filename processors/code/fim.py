@@ -197,7 +197,7 @@ class CheckFill:
         try:
             order, prefix, middle, suffix = read_turns(str(texts[0][0]), str(texts[1][0]))
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         told = [record.facts[fact.name] for fact in (ORDER, PREFIX_CHARS, MIDDLE_CHARS, SUFFIX_CHARS, WINDOW_DIGEST)]
         seen = [order, len(prefix), len(middle), len(suffix), digest(prefix + middle + suffix)]
         if told != seen:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from processors.code.licences import leading_comment
 from processors.code.task import PATH
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, FactValue, with_facts
 
@@ -187,6 +187,18 @@ class KeepWritten:
     writes: ClassVar = ()
     reasons: ClassVar = (GENERATED_FILE, VENDORED, MINIFIED, DATA_FILE, TOO_SHORT, TOO_LONG)
     version: ClassVar = 1
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (
+            Limit(NUM_CHARS, TOO_SHORT.name, self.min_chars),
+            Limit(NUM_LINES, TOO_SHORT.name, self.min_lines),
+            Limit(NUM_CHARS, TOO_LONG.name, most=self.max_chars),
+            Limit(LITERAL_RATIO, DATA_FILE.name, most=self.max_literal_ratio),
+            Limit(MAX_LINE, MINIFIED.name, most=self.max_line_chars),
+            Limit(MEAN_LINE, MINIFIED.name, most=self.max_mean_line_chars),
+            Limit(SPACE_RATIO, MINIFIED.name, self.min_space_ratio),
+        )
 
     def __call__(self, record: Document) -> Document | Reject:
         facts = record.facts

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from processors.code.languages import LANGUAGE, parser
 from processors.once import once
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, with_facts
 
@@ -110,6 +110,10 @@ class KeepParsed:
     writes: ClassVar = ()
     reasons: ClassVar = (DOES_NOT_PARSE,)
     version: ClassVar = 1
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(ERROR_RATIO, DOES_NOT_PARSE.name, most=self.max_error_ratio, sole=False),)
 
     def __call__(self, record: Document) -> Document | Reject:
         ratio, problem = float(record.facts[ERROR_RATIO.name]), record.facts[SYNTAX_ERROR.name]

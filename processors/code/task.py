@@ -85,7 +85,7 @@ class CodeTask:
         try:
             text = decode_source(row.blobs["text"]) if "text" in row.blobs else _content(row.fields)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         if not text.strip("\ufeff \t\r\n\f\v"):
             return Reject(row.key, NO_CODE.name, f"{len(text)} characters, none of which is more than white space")
         path = text_field(row.fields, *PATH_COLUMNS)

@@ -135,7 +135,7 @@ class RenderDeck:
         try:
             check_deck(row.blobs["deck"])
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return [DeckQuestion(row.blobs["deck"])]
 
     def answer(self, row: Row, replies: list[bytes]) -> Row | Reject:

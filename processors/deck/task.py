@@ -78,7 +78,7 @@ class OpenDeck:
         try:
             deck = read_deck(row.blobs["deck"])
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         groups = [[slide["number"]] for slide in deck.slides] + self._runs(deck)
         return [replace(row, key=child_key(row.key, at), fields={**row.fields, SLIDE_FIELDS: group}) for at, group in enumerate(groups)]
 
@@ -152,7 +152,7 @@ class SlidesTask:
         try:
             deck = read_deck(row.blobs["deck"])  # read before, and kept; in another process it is read again
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         numbers: list[int] = row.fields[SLIDE_FIELDS]  # type: ignore[assignment]
         slides = [deck.slides[number - 1] for number in numbers]
         for slide in slides:
@@ -162,7 +162,7 @@ class SlidesTask:
         try:
             drawn = [self._drawn(deck, slide, row.blobs.get(RENDERED)) for slide in slides]
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         rng = keyed_rng(self.seed, "slides_task", row.key)
         if len(drawn) == 1:
             asked = slide_questions(drawn[0].content, rng, slides[0]["notes"] if self.notes else "")

@@ -122,7 +122,7 @@ class SplitTables:
         try:
             pieces = [piece for grid in tables_of(row) for piece in cut_rows(grid, self.max_rows)]
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         if len(pieces) > self.max_pieces:
             detail = f"{len(pieces)} pictures of up to {self.max_rows} rows, at most {self.max_pieces} from one file"
             return Reject(row.key, TOO_LARGE_TABLE.name, detail)
@@ -177,7 +177,7 @@ class TableTask:
             style = grid_style(rng, grid.has_spans)
             pixels, _ = draw_grid(grid, style, self.max_width_px, self.max_height_px)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         asked: list[Asked] = []
         if self.target != WHOLE:
             asked += choose(ask_table(grid, rng), self.max_questions, self.seed, row.key, "table_task.choose")
@@ -253,7 +253,7 @@ class DiagramTask:
             style = graph_style(rng)
             pixels, _ = draw_graph(graph, style, self.max_side_px)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         asked: list[Asked] = []
         if self.target != WHOLE:
             asked += choose(ask_graph(graph, rng), self.max_questions, self.seed, row.key, "diagram_task.choose")

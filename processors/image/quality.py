@@ -17,7 +17,7 @@ from PIL import Image as PillowImage
 
 from processors.image.crops import MAX_CROPS_PRETRAINING, plan_crops
 from processors.once import once
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit, Where, first_broken
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import CROP
 from schemas.records import Conversation, FactValue, Preference, images_of, with_facts
@@ -31,6 +31,7 @@ ENTROPY = Fact("image.entropy_bits", float, "Entropy of the histogram of grey le
 DARK = Fact("image.dark_ratio", float, "Share of pixels of grey level 15 or less; the largest over all images")
 BRIGHT = Fact("image.bright_ratio", float, "Share of pixels of grey level 240 or more; the largest over all images")
 CONTENT = Fact("image.content_ratio", float, "Share of the canvas that an image fills, the rest is padding; the smallest over all images")
+SHOWN = (Where(ASPECT_RATIO, least=1),)  # of records with images
 QUALITY_FACTS = (ASPECT_RATIO, SHARPNESS, CONTRAST, ENTROPY, DARK, BRIGHT, CONTENT)
 
 TOO_ELONGATED = Reason("too_elongated", "An image is more times as long as it is wide than asked for")
@@ -174,23 +175,28 @@ class KeepQuality:
     def __call__(self, record: R) -> R | Reject:
         if next(images_of(record), None) is None:
             return record
-        fault = self.find_fault(record.facts)
-        return record if fault is None else Reject(record.key, fault[0].name, fault[1])
-
-    def find_fault(self, facts: Mapping[str, FactValue]) -> tuple[Reason, str] | None:
-        """What is wrong with pictures of these facts, and the detail; None when they are good enough."""
-        bounds = (  # the plainest reason first: a black picture is also uniform, and has no detail
-            (TOO_ELONGATED, ASPECT_RATIO, 0.0, self.max_aspect_ratio),
-            (MOSTLY_PADDING, CONTENT, self.min_content_ratio, math.inf),
-            (TOO_DARK, DARK, 0.0, self.max_dark_ratio),
-            (TOO_BRIGHT, BRIGHT, 0.0, self.max_bright_ratio),
-            (UNIFORM_IMAGE, CONTRAST, self.min_contrast, math.inf),
-            (UNIFORM_IMAGE, ENTROPY, self.min_entropy_bits, math.inf),
-            (TOO_BLURRED, SHARPNESS, self.min_sharpness, math.inf),
+        limit = self.find_fault(record.facts)
+        if limit is None:
+            return record
+        value = float(record.facts[limit.fact.name])
+        bound = limit.expected(value)
+        return Reject(
+            record.key, limit.reason, f"{limit.fact.name} is {value:g}, expected {bound:g} or {'more' if value < bound else 'less'}"
         )
-        for reason, fact, least, most in bounds:
-            value = float(facts[fact.name])
-            if not least <= value <= most:
-                expected = f"{least:g} or more" if value < least else f"{most:g} or less"
-                return reason, f"{fact.name} is {value:g}, expected {expected}"
-        return None
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        """The plainest reason first: a black picture is also uniform, and has no detail."""
+        return (
+            Limit(ASPECT_RATIO, TOO_ELONGATED.name, most=self.max_aspect_ratio, where=SHOWN),
+            Limit(CONTENT, MOSTLY_PADDING.name, self.min_content_ratio, where=SHOWN),
+            Limit(DARK, TOO_DARK.name, most=self.max_dark_ratio, where=SHOWN),
+            Limit(BRIGHT, TOO_BRIGHT.name, most=self.max_bright_ratio, where=SHOWN),
+            Limit(CONTRAST, UNIFORM_IMAGE.name, self.min_contrast, where=SHOWN),
+            Limit(ENTROPY, UNIFORM_IMAGE.name, self.min_entropy_bits, where=SHOWN),
+            Limit(SHARPNESS, TOO_BLURRED.name, self.min_sharpness, where=SHOWN),
+        )
+
+    def find_fault(self, facts: Mapping[str, FactValue]) -> Limit | None:
+        """The first bound that pictures of these facts break; None when they are good enough."""
+        return first_broken(self.bounds, facts)

@@ -15,7 +15,7 @@ from PIL import Image as PillowImage
 from processors.image.crops import EXTREME_ASPECT, MAX_CROPS_PRETRAINING, canvas_plan, make_canvas
 from processors.image.decode import DECODE_REASONS, MAX_PIXELS, PILLOW_MAX_PIXELS, DecodedImage, decode_image
 from processors.once import once
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit, Where
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Image
 from schemas.records import Conversation, Preference, images_of, map_parts, with_facts
@@ -75,7 +75,7 @@ class DecodeImage:
         try:
             record = map_parts(record, {Image: decode})
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, f"image {len(decoded)}: {refused.detail}")
+            return Reject(record.key, refused.reason.name, f"image {len(decoded)}: {refused.detail}", facts=refused.facts)
         first = next(iter(images_of(record)), None)
         height, width = first.pixels.shape[:2] if first is not None and first.pixels is not None else (0, 0)
         read = [done for done in decoded if done is not None]
@@ -101,6 +101,12 @@ class KeepImageSize:
     writes: ClassVar = ()
     reasons: ClassVar = (TOO_SMALL,)
     version: ClassVar = 1
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        """Of the first image; another one may be the small one."""
+        shown = (Where(WIDTH, least=1),)
+        return tuple(Limit(side, TOO_SMALL.name, self.min_side_px, where=shown, sole=False) for side in (WIDTH, HEIGHT))
 
     def __call__(self, record: R) -> R | Reject:
         for index, image in enumerate(images_of(record)):
@@ -178,6 +184,6 @@ class MakeCanvas:
         try:
             record = map_parts(record, {Image: place})
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, f"image {len(num_crops)}: {refused.detail}")
+            return Reject(record.key, refused.reason.name, f"image {len(num_crops)}: {refused.detail}", facts=refused.facts)
         num_tokens = sum(image.num_tokens or 0 for image in images_of(record))
         return with_facts(record, {NUM_CROPS.name: sum(num_crops), NUM_TOKENS.name: num_tokens})

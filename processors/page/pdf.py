@@ -139,7 +139,8 @@ def inspect_pdf(request: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, 
     """Guarded. {max_pages, max_objects} and the file -> {num_pages, repaired}."""
     file = open_pdf(blobs[0], request["max_objects"])
     if file.num_pages > request["max_pages"]:
-        raise Refused(TOO_MANY_PAGES, f"{file.num_pages} pages, expected {request['max_pages']} or fewer")
+        told = f"{file.num_pages} pages, expected {request['max_pages']} or fewer"
+        raise Refused(TOO_MANY_PAGES, told, {"page.num_pages": file.num_pages})
     return {"num_pages": file.num_pages, "repaired": file.repaired}, []
 
 
@@ -157,7 +158,7 @@ def _parsed(file: _File, number: int) -> _Page:
             file.pages[number] = refused
     found = file.pages[number]
     if isinstance(found, Refused):
-        raise Refused(found.reason, found.detail)
+        raise Refused(found.reason, found.detail, found.facts)
     return found
 
 
@@ -344,7 +345,8 @@ def _why_not(
     if vowelless > MAX_VOWELLESS:
         return Refused(GARBLED_TEXT, f"{vowelless:.2f} of the words have no vowel, expected {MAX_VOWELLESS:g} or less")
     if quality < MIN_QUALITY:
-        return Refused(GARBLED_TEXT, f"{quality:.2f} of the characters stand in words or numbers, expected {MIN_QUALITY} or more")
+        detail = f"{quality:.2f} of the characters stand in words or numbers, expected {MIN_QUALITY} or more"
+        return Refused(GARBLED_TEXT, detail, {"page.quality": round(quality, 4)})
     return None
 
 

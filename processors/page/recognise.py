@@ -11,6 +11,7 @@ from processors.guard import TOO_COSTLY, Limits, guarded
 from processors.page.ocr_engines import OcrEngine, Recognised, Scan
 from processors.page.pdf import FILE_REASONS, NO_TEXT, PAGE_REASONS, quality_of, scan_page
 from processors.page.steps import CONFIDENCE, MAX_OBJECTS, NONE, PAGE_LIMITS, READ, READ_BY, page_number_of
+from schemas.facts import Limit
 from schemas.outcome import Reason, Refused, Reject
 from schemas.records import FactValue, Row, with_facts
 
@@ -34,6 +35,10 @@ class RecognisePage:
     reasons: ClassVar[tuple[Reason, ...]] = (NO_TEXT, UNSURE, NOT_RECOGNISED, *FILE_REASONS, *PAGE_REASONS, TOO_COSTLY)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(CONFIDENCE, UNSURE.name, self.min_confidence),)
+
     def identity(self) -> str:
         return self.engine.identity()
 
@@ -49,7 +54,7 @@ class RecognisePage:
         try:
             told, (grey,) = guarded(scan_page, request, [row.blobs["pdf"]], self.limits)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return [Scan(grey, told["width_px"], told["height_px"], DPI)]
 
     def answer(self, row: Row, replies: list[bytes]) -> Row | Reject:
@@ -61,7 +66,8 @@ class RecognisePage:
         if not any(map(str.strip, (line for paragraph in read.paragraphs for line in paragraph))):
             return Reject(row.key, NO_TEXT.name, f"{self.engine.name} read nothing on the page")
         if read.confidence < self.min_confidence:
-            return Reject(row.key, UNSURE.name, f"confidence {read.confidence:.2f}, expected {self.min_confidence:g} or more")
+            told = f"confidence {read.confidence:.2f}, expected {self.min_confidence:g} or more"
+            return Reject(row.key, UNSURE.name, told, facts={CONFIDENCE.name: read.confidence})
         return _told(row, read, self.engine.name)
 
 

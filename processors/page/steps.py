@@ -12,11 +12,11 @@ from typing import ClassVar
 import numpy as np
 
 from processors.guard import TOO_COSTLY, Limits, guarded
-from processors.page.pdf import FILE_REASONS, NO_TEXT, PAGE_REASONS, TEXT_REASONS, inspect_pdf, read_page
+from processors.page.pdf import FILE_REASONS, NO_TEXT, PAGE_REASONS, TEXT_REASONS, TOO_MANY_PAGES, inspect_pdf, read_page
 from processors.page.task import TRANSCRIBE, PageText, questions_about, transcription, truth_of
 from processors.page.writing import LAYOUTS, PARAGRAPHS
 from processors.vision.asked import ASKED_FACTS, Asked, ask_about
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import child_key, keyed_rng
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Image
@@ -85,6 +85,10 @@ class PdfPages:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(NUM_PAGES, TOO_MANY_PAGES.name, most=self.max_pages),)
+
     def __call__(self, row: Row) -> list[Row] | Reject:
         data = pdf_of(row)
         if data is None:
@@ -92,7 +96,7 @@ class PdfPages:
         try:
             told, _ = guarded(inspect_pdf, {"max_pages": self.max_pages, "max_objects": self.max_objects}, [data], self.limits)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         blobs, num_pages = {"pdf": data}, told["num_pages"]
         return [
             replace(row, key=child_key(row.key, page), blobs=blobs, facts={**row.facts, PAGE.name: page + 1, NUM_PAGES.name: num_pages})
@@ -142,7 +146,7 @@ class ReadPage:
         try:
             told, (rgb,) = guarded(read_page, request, [row.blobs["pdf"]], self.limits)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         measured = {fact.name: told[fact.name.split(".")[1]] for fact in (REPAIRED, *PAGE_FACTS) if fact is not READ_BY}
         facts: dict[str, FactValue] = {**measured, READ_BY.name: NONE if told["layer"] == NONE else TEXT_LAYER}
         return with_facts(replace(row, fields={**row.fields, READ: told}, blobs={**row.blobs, PIXELS: rgb}), facts)

@@ -180,7 +180,7 @@ class MakeSpeakable:
         try:
             spoken = [spoken_form(text, language, self.max_words, self.max_seconds) for text in written]
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         told = "\n".join(" ".join(text.split()) for text in written)
         return with_facts(record, {WRITTEN.name: told, SPOKEN.name: "\n".join(spoken)})
 

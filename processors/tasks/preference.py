@@ -23,7 +23,7 @@ from processors.messages import BAD_MESSAGE, LIST_COLUMNS, MESSAGE_REASONS, NO_A
 from processors.pairs import ANSWER_COLUMNS
 from processors.tasks.fragments import words_of
 from processors.tasks.scored_answers import LISTS, best_and_worst, listed_answers, number_of, scores_of_two, side_scores
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Text
 from schemas.records import FactValue, Preference, Row, Turn, with_facts
@@ -364,7 +364,7 @@ class PreferenceTask:
         try:
             pair = read_pair(row, self.prefer)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         told: dict[str, FactValue] = {
             LANGUAGE.name: language_field(row.fields),
             KIND.name: pair.kind,
@@ -396,6 +396,18 @@ def _said(turns: tuple[Turn, ...]) -> str:
     return "\n\n".join(_text(turn) for turn in turns)
 
 
+def pair_bounds(max_similarity_ratio: float, max_length_ratio: float) -> tuple[Limit, ...]:
+    """Those of a pair's answers: how alike they are, and how much longer one, either one, may be than the other (0 is without a bound).
+
+    The same words are too similar whatever is allowed. The length ratio of a pair is rounded, as it decides unrounded: so are its bounds.
+    """
+    found = [Limit(SIMILARITY, TOO_SIMILAR.name, most=max_similarity_ratio, sole=max_similarity_ratio < 1)]
+    if max_length_ratio:
+        least, most = round(1 / max_length_ratio, 4), round(max_length_ratio, 4)
+        found.append(Limit(LENGTH_RATIO, BAD_PROPORTION.name, least, most, sole=False))
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class KeepPair:
     """Measures how alike the two answers are, and keeps pairs that differ in more than length and a few words."""
@@ -409,17 +421,23 @@ class KeepPair:
     reasons: ClassVar = (TOO_SIMILAR, BAD_PROPORTION)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return pair_bounds(self.max_similarity_ratio, self.max_length_ratio)
+
     def __call__(self, record: Preference) -> Preference | Reject:
         language = str(record.facts[LANGUAGE.name])
         chosen, rejected = _said(record.chosen), _said(record.rejected)
         alike = round(similarity(chosen, rejected, language), 4)
         lengths = [max(1, len(words_of(text, language))) for text in (chosen, rejected)]
+        facts: dict[str, FactValue] = {SIMILARITY.name: alike, LENGTH_RATIO.name: round(lengths[0] / lengths[1], 4)}
         if chosen.split() == rejected.split() or alike > self.max_similarity_ratio:
-            return Reject(record.key, TOO_SIMILAR.name, f"similarity {alike:.3f}, expected {self.max_similarity_ratio:g} or less")
+            told = f"similarity {alike:.3f}, expected {self.max_similarity_ratio:g} or less"
+            return Reject(record.key, TOO_SIMILAR.name, told, facts=facts)
         if self.max_length_ratio and max(lengths) > self.max_length_ratio * min(lengths):
             detail = f"{lengths[0]} and {lengths[1]} words, expected a ratio of {self.max_length_ratio:g} or less"
-            return Reject(record.key, BAD_PROPORTION.name, detail)
-        return with_facts(record, {SIMILARITY.name: alike, LENGTH_RATIO.name: round(lengths[0] / lengths[1], 4)})
+            return Reject(record.key, BAD_PROPORTION.name, detail, facts=facts)
+        return with_facts(record, facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,6 +451,10 @@ class KeepMargin:
     writes: ClassVar = ()
     reasons: ClassVar = (SMALL_MARGIN,)
     version: ClassVar = 1
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(MARGIN, SMALL_MARGIN.name, self.min_margin),)
 
     def __call__(self, record: Preference) -> Preference | Reject:
         margin = float(record.facts[MARGIN.name])

@@ -32,7 +32,7 @@ from processors.tasks.question_wordings import YES_NO
 from processors.tasks.replies import reply_items
 from processors.tasks.support import SUPPORT_RATIO, support, terms_of
 from processors.tasks.writing import BAD_REPLY, Prompt, with_fields
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Text
 from schemas.records import Conversation, FactValue, Row, Turn, learned_texts, with_facts
@@ -222,6 +222,10 @@ class KeepSupported:
     reasons: ClassVar = (NOT_IN_AUDIO,)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(SUPPORT_RATIO, NOT_IN_AUDIO.name, self.min_ratio),)
+
     def __call__(self, record: Conversation) -> Conversation | Reject:
         question = " ".join(part.text for turn in record.turns if turn.role == "user" for part in turn.parts if isinstance(part, Text))
         answer = " ".join(learned_texts(record))
@@ -229,7 +233,8 @@ class KeepSupported:
         language = language_of(str(record.facts[LANGUAGE.name]), transcript)
         ratio = round(answer_support(question, answer, transcript, language), 4)
         if ratio < self.min_ratio:
-            return Reject(record.key, NOT_IN_AUDIO.name, f"{ratio:.2f} of {answer[:80]!r}, expected {self.min_ratio:g} or more")
+            told = f"{ratio:.2f} of {answer[:80]!r}, expected {self.min_ratio:g} or more"
+            return Reject(record.key, NOT_IN_AUDIO.name, told, facts={SUPPORT_RATIO.name: ratio})
         return with_facts(record, {SUPPORT_RATIO.name: ratio})
 
 
@@ -261,7 +266,7 @@ class QuestionWriting:
         try:
             pairs = reply_items(reply, texts=("question", "answer"))
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return with_fields(row, qa=pairs)
 
 

@@ -88,7 +88,7 @@ class SafetyTask:
         try:
             harmful = is_harmful(row.fields)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         facts: dict[str, FactValue] = {
             LANGUAGE.name: language_field(row.fields),
             DECLINES.name: declines(response),
@@ -119,7 +119,7 @@ class RefusalTemplates:
         try:
             harmful = is_harmful(row.fields)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         language = language_field(row.fields) or "en"
         topic = topic_of(" ".join(text_field(row.fields, name) for name in (*CATEGORY_COLUMNS, "label", "label_gold")))
         wordings = WORDINGS[topic] if language == "en" else WORDINGS_BY_LANGUAGE.get(language, ())

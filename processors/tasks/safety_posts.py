@@ -198,7 +198,7 @@ class SafetyTemplates:
         try:
             hateful = is_harmful(row.fields)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         if (
             not post
             or hateful is None

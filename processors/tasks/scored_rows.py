@@ -64,7 +64,7 @@ class MarkScored:
         try:
             turns = read_turns(row)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return replace(row, facts={**row.facts, PROMPT_DIGEST.name: _prompt_digest(turns[:-1]), SCORE.name: score})
 
 

@@ -159,7 +159,7 @@ class SoundTemplates:
         try:
             labels, events = labels_of(row.fields), events_of(row.fields)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         heard = list(dict.fromkeys([*labels, *(event.label for event in events)]))
         strange = [label for label in heard if vocabulary and label not in vocabulary]
         if strange:

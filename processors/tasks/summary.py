@@ -20,7 +20,7 @@ from processors.tasks.summary_support import passage_support, sentence_support, 
 from processors.tasks.summary_wordings import DOCUMENT
 from processors.tasks.support import SUPPORT_RATIO
 from processors.tasks.writing import BAD_REPLY, Prompt, with_fields
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import keyed_rng, keyed_uniform
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Audio, Text
@@ -258,6 +258,18 @@ class SummaryCheck:
     max_unsupported: int = 0
     max_length_ratio: float = 1.0
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        """Those on what becomes a fact; two of the measures are taken only where one of them is asked for."""
+        found = [
+            Limit(SUPPORT_RATIO, UNSUPPORTED.name, self.min_support_ratio),
+            Limit(NUM_UNSUPPORTED, UNSUPPORTED.name, most=self.max_unsupported),
+        ]
+        if self.min_passage_ratio or self.min_sentence_ratio:
+            found.append(Limit(PASSAGE_RATIO, UNSUPPORTED.name, self.min_passage_ratio))
+            found.append(Limit(WEAKEST_RATIO, UNSUPPORTED.name, self.min_sentence_ratio))
+        return tuple(found)
+
     def keeps_form(self, summary: str, style: Style, language: str) -> list[str]:
         """The body of the summary. Raises: Refused with instruction_not_kept."""
         if not keeps_instruction(summary, style, language):
@@ -269,21 +281,23 @@ class SummaryCheck:
         if len(body) > self.max_length_ratio * len(core):
             raise Refused(TOO_LONG, f"{len(body)} characters about {len(core)}")
         ratio = round(summary_support(body, context, language), 4)
+        facts: dict[str, FactValue] = {SUPPORT_RATIO.name: ratio}
         if ratio < self.min_support_ratio:
-            raise Refused(UNSUPPORTED, f"{ratio:.2f} of {body[:60]!r}, expected {self.min_support_ratio:g} or more")
+            raise Refused(UNSUPPORTED, f"{ratio:.2f} of {body[:60]!r}, expected {self.min_support_ratio:g} or more", facts)
         strange = unsupported(body, context, language)
+        facts[NUM_UNSUPPORTED.name] = len(strange)
         if len(strange) > self.max_unsupported:
-            raise Refused(UNSUPPORTED, f"{', '.join(strange[:5])}: {len(strange)}, expected {self.max_unsupported} or fewer")
-        facts: dict[str, FactValue] = {SUPPORT_RATIO.name: ratio, NUM_UNSUPPORTED.name: len(strange)}
+            raise Refused(UNSUPPORTED, f"{', '.join(strange[:5])}: {len(strange)}, expected {self.max_unsupported} or fewer", facts)
         if self.min_passage_ratio or self.min_sentence_ratio:
             sentences = sentence_support(body, context, language)
             together, weakest = round(passage_support(sentences), 4), round(weakest_sentence(sentences), 4)
+            facts |= {PASSAGE_RATIO.name: together, WEAKEST_RATIO.name: weakest}
             if together < self.min_passage_ratio:
                 detail = f"{together:.2f} of {body[:60]!r} stand together, expected {self.min_passage_ratio:g} or more"
-                raise Refused(UNSUPPORTED, detail)
+                raise Refused(UNSUPPORTED, detail, facts)
             if weakest < self.min_sentence_ratio:
-                raise Refused(UNSUPPORTED, f"{weakest:.2f} of a sentence of {body[:60]!r}, expected {self.min_sentence_ratio:g} or more")
-            facts |= {PASSAGE_RATIO.name: together, WEAKEST_RATIO.name: weakest}
+                detail = f"{weakest:.2f} of a sentence of {body[:60]!r}, expected {self.min_sentence_ratio:g} or more"
+                raise Refused(UNSUPPORTED, detail, facts)
         return facts
 
 
@@ -303,13 +317,21 @@ class KeepSummary:
     reasons: ClassVar = (NO_SUMMARY, BAD_SPAN, INSTRUCTION_NOT_KEPT, TOO_LONG, UNSUPPORTED)
     version: ClassVar = 2
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return self._check.bounds
+
+    @property
+    def _check(self) -> SummaryCheck:
+        return SummaryCheck(self.min_support_ratio, max_unsupported=self.max_unsupported)
+
     def __call__(self, record: Conversation) -> Conversation | Reject:
         query, summary = request_and_summary(record)
         if not query or not summary:
             return Reject(record.key, NO_SUMMARY.name, f"query {query[:40]!r}, summary {summary[:40]!r}, expected both")
         style = Style(str(record.facts[FORMAT.name]), str(record.facts[LENGTH_INSTRUCTION.name]))
         language = str(record.facts[LANGUAGE.name])
-        check = SummaryCheck(self.min_support_ratio, max_unsupported=self.max_unsupported)
+        check = self._check
         turns = json.loads(str(record.facts[DIALOGUE.name]))
         start, stop = int(record.facts[CORE_START.name]), int(record.facts[CORE_STOP.name])
         try:
@@ -322,7 +344,7 @@ class KeepSummary:
             context = "\n".join(f"{speaker} {text}" for speaker, text in turns)
             return with_facts(record, check.supports(body, core, context, language))
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
 
 
 def write_prompt(told: str, noun: str, reader: str, num_queries: int, more: str = "") -> Prompt:
@@ -346,7 +368,7 @@ def read_written(row: Row, reply: str) -> Row | Reject:
     try:
         queries = reply_items(reply, texts=("query", "summary", "focus", "format"), may_have=("length",))
     except Refused as refused:
-        return Reject(row.key, refused.reason.name, refused.detail)
+        return refused.reject(row.key)
     strange = next((item for item in queries if item["focus"] not in (GENERAL, SPECIFIC) or item["format"] not in FORMS), None)
     if strange is not None:
         return Reject(

@@ -38,7 +38,7 @@ from processors.tasks.summary import (
 from processors.tasks.summary_style import Style, num_units
 from processors.tasks.summary_wordings import WORDS
 from processors.tasks.support import SUPPORT_RATIO
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Reason, Refused, Reject
 from schemas.records import Conversation, FactValue, with_facts
 
@@ -233,28 +233,43 @@ class KeepDocumentSummary:
     )
     version: ClassVar = 1
 
-    def __call__(self, record: Conversation) -> Conversation | Reject:
-        try:
-            return with_facts(record, self._judge(record))
-        except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (
+            Limit(NUM_WORDS, BAD_LENGTH.name, self.min_words, self.max_words),
+            Limit(LEAD, COPIED_LEAD.name, most=self.max_lead_ratio),
+            *self._check.bounds,
+        )
 
-    def _judge(self, record: Conversation) -> dict[str, FactValue]:
+    @property
+    def _check(self) -> SummaryCheck:
+        return SummaryCheck(
+            self.min_support_ratio, self.min_passage_ratio, self.min_sentence_ratio, self.max_unsupported, self.max_length_ratio
+        )
+
+    def __call__(self, record: Conversation) -> Conversation | Reject:
+        facts: dict[str, FactValue] = {}
+        try:
+            self._judge(record, facts)
+        except Refused as refused:
+            return Reject(record.key, refused.reason.name, refused.detail, facts={**facts, **refused.facts})
+        return with_facts(record, facts)
+
+    def _judge(self, record: Conversation, facts: dict[str, FactValue]) -> None:
+        """Puts what is measured down in `facts`. Raises: Refused."""
         request, summary = request_and_summary(record)
         if not request or not summary:
             raise Refused(NO_SUMMARY, f"request {request[:40]!r}, summary {summary[:40]!r}, expected both")
         source, language = source_of(record), str(record.facts[LANGUAGE.name])
         if not source:
             raise Refused(BAD_SPAN, "the turns that the query needs cannot be read")
-        check = SummaryCheck(
-            self.min_support_ratio, self.min_passage_ratio, self.min_sentence_ratio, self.max_unsupported, self.max_length_ratio
-        )
+        check = self._check
         style = Style(str(record.facts[FORMAT.name]), str(record.facts[LENGTH_INSTRUCTION.name]))
         points = check.keeps_form(summary, style, language)
         body = " ".join(points)
-        facts = self._measure(body, source, language)
+        facts |= self._measure(body, source, language)
         self._check_words(facts, points, body, source, language)
-        return {**facts, **check.supports(body, source, source, language)}
+        facts |= check.supports(body, source, source, language)
 
     def _measure(self, body: str, source: str, language: str) -> dict[str, FactValue]:
         told = extraction(body, source, language)

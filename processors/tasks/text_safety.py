@@ -134,7 +134,7 @@ class SafetyConversationTask:
         try:
             turns, facts = self._read(row)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return Conversation(row.key, row.origin, turns, facts, row.parents)
 
     def _read(self, row: Row) -> tuple[tuple[Turn, ...], dict[str, FactValue]]:
@@ -173,7 +173,7 @@ class SafetyPreferenceTask:
         try:
             pair, facts = self.reading.pair(row)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         facts[REJECTED_DECLINES.name] = declines(_text(pair.rejected))
         return Preference(row.key, row.origin, pair.prompt, pair.chosen, pair.rejected, facts, row.parents)
 
@@ -191,7 +191,7 @@ class SafetyWriting:
         try:
             harmful = is_harmful(row.fields)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         told = {
             True: "It is harmful: decline in the first sentence, without lecturing, and offer help that is safe.",
             False: "It is harmless, although it may look otherwise: help with it, and decline nothing.",
@@ -211,5 +211,5 @@ class SafetyWriting:
             if not isinstance(response, str) or not response.strip():
                 raise Refused(BAD_REPLY, f"{str(value)[:60]!r}, expected an object with the text response")
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return with_fields(row, response=response.strip())

@@ -28,7 +28,7 @@ from processors.language_id import detect_language, iso_639_1
 from processors.spoken_language import MIN_CHARS, MIN_CHARS_ELSE, SPEECH_LANGUAGES
 from processors.tasks.replies import reply_json
 from processors.tasks.writing import BAD_REPLY, Prompt, with_fields
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Audio, Text
 from schemas.records import Conversation, FactValue, Row, Turn, learned_texts, with_facts
@@ -280,6 +280,13 @@ class KeepTranslation:
         if not 0 < self.min_ratio <= 1 <= self.max_ratio:
             raise ValueError(f"length ratios are {self.min_ratio} to {self.max_ratio}, expected 0 < min_ratio <= 1 <= max_ratio")
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (
+            Limit(LENGTH_RATIO, UNUSUAL_LENGTH.name, self.min_ratio, self.max_ratio),
+            Limit(NUM_MISSING, NUMBERS_DIFFER.name, most=self.max_missing_numbers),
+        )
+
     def __call__(self, record: Conversation) -> Conversation | Reject:
         facts, translation = record.facts, translation_in(record)
         target, measured = str(facts[TARGET_LANGUAGE.name]), str(facts[MEASURED.name])
@@ -338,7 +345,7 @@ class TranslationWriting:
         try:
             written = reply_json(reply)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         told = {name: text.strip() for name, text in written.items() if isinstance(text, str)} if isinstance(written, dict) else {}
         if set(told) != set(targets) or len(written) != len(targets) or not all(told.values()):
             detail = f"{sorted(told) or type(written).__name__}, expected a text for each of {', '.join(targets)}"

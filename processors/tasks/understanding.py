@@ -53,7 +53,7 @@ class UnderstandingTask:
         try:
             pairs = [_pair(item, number) for number, item in enumerate(_items(row.fields))]
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         facts = {**row.facts, LANGUAGE.name: language_field(row.fields)}
         return [
             Conversation(
@@ -169,7 +169,7 @@ class UnderstandingWriting:
         try:
             pairs = reply_items(reply, texts=("question", "answer"))
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         if len(pairs) != self.per_clip:
             return Reject(row.key, BAD_REPLY.name, f"{len(pairs)} pairs, expected {self.per_clip}")
         problem = next((problem for pair in pairs if (problem := _problem(pair))), "")

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import canonical_json, digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Row, with_facts
@@ -166,6 +166,10 @@ class WriteByModel:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         return (*(reason for reason in self.writing.reasons if reason != BAD_REPLY), BAD_REPLY)
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return getattr(self.writing, "bounds", ())
 
     @property
     def keeps_replies(self) -> bool:

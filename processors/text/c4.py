@@ -7,12 +7,13 @@ of bad words is `CountListed` in processors/text/word_lists.py.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from processors.text.domain import CODE, DOMAIN, MATHS, MATHS_RATIO
+from processors.text.domain import CODE, DOMAIN, MATHS, MATHS_RATIO, OF_PROSE
 from processors.text.language import LANGUAGE
 from processors.text.normalise import DIGEST, NUM_CHARS, size_and_digest
 from processors.text.quality import (
@@ -23,11 +24,10 @@ from processors.text.quality import (
     NUM_CURLY_BRACKETS,
     NUM_SENTENCES,
     STOPS,
-    Bound,
-    broken,
+    keep_within,
 )
 from processors.text.words import num_unspaced
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit, Where
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, FactValue
 
@@ -110,10 +110,10 @@ class CleanLines:
             text, removed, citations = record.text, Counter[str](), 0
         else:
             text, removed, citations = clean_lines(record.text, self.min_words_per_line, self.max_word_length)
+        facts: dict[str, FactValue] = {NUM_REMOVED[rule].name: removed[rule] for rule in LINE_RULES}
         if not text.strip():
             rules = ", ".join(f"{rule} {removed[rule]}" for rule in LINE_RULES if removed[rule])
-            return Reject(record.key, NO_LINES.name, f"c4 removed all {sum(removed.values())} lines: {rules}")
-        facts: dict[str, FactValue] = {NUM_REMOVED[rule].name: removed[rule] for rule in LINE_RULES}
+            return Reject(record.key, NO_LINES.name, f"c4 removed all {sum(removed.values())} lines: {rules}", facts=facts)
         facts |= {NUM_CITATIONS.name: citations, **size_and_digest(text)}
         return replace(record, text=text, facts={**record.facts, **facts})
 
@@ -131,13 +131,14 @@ class KeepC4:
     reasons: ClassVar = (LOW_QUALITY,)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        no_maths, stops = Where(MATHS_RATIO, most=math.nextafter(SOME_MATHS, 0)), Where(LANGUAGE, none_of=NO_STOPS)
+        return (
+            Limit(HAS_LOREM_IPSUM, LOW_QUALITY.name, most=0, where=(OF_PROSE,)),
+            Limit(NUM_CURLY_BRACKETS, LOW_QUALITY.name, most=self.max_curly_brackets, where=(OF_PROSE, no_maths)),
+            Limit(NUM_SENTENCES, LOW_QUALITY.name, self.min_sentences, where=(OF_PROSE, stops)),
+        )
+
     def __call__(self, record: Document) -> Document | Reject:
-        if record.facts[DOMAIN.name] in (MATHS, CODE):
-            return record
-        bounds = [Bound(HAS_LOREM_IPSUM, most=0)]
-        if float(record.facts[MATHS_RATIO.name]) < SOME_MATHS:
-            bounds.append(Bound(NUM_CURLY_BRACKETS, most=self.max_curly_brackets))
-        if record.facts[LANGUAGE.name] not in NO_STOPS:
-            bounds.append(Bound(NUM_SENTENCES, self.min_sentences))
-        detail = broken(record.facts, tuple(bounds), "c4")
-        return Reject(record.key, LOW_QUALITY.name, detail) if detail else record
+        return keep_within(record, self, "c4")

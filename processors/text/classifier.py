@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from processors.text.words import ngram_sums, normal_word_hashes, normal_words
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import canonical_json, digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, with_facts
@@ -169,6 +169,10 @@ class KeepClassified:
     writes: ClassVar = ()
     reasons: ClassVar = (LOW_SCORE,)
     version: ClassVar = 1
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(SCORE, LOW_SCORE.name, self.min_score),)
 
     def __call__(self, record: Document) -> Document | Reject:
         score = float(record.facts[SCORE.name])

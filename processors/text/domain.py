@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from processors.text.words import normal_words
-from schemas.facts import Fact
+from schemas.facts import Fact, Where
 from schemas.identity import child_key, keyed_uniform
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, FactValue, with_facts
@@ -21,6 +21,7 @@ from schemas.records import Document, FactValue, with_facts
 PROSE, MATHS, CODE = "prose", "maths", "code"
 DOMAINS = (PROSE, MATHS, CODE)
 DOMAIN = Fact("domain.name", str, "prose, maths or code")
+OF_PROSE = Where(DOMAIN, none_of=(MATHS, CODE))
 MATHS_RATIO = Fact("domain.maths_ratio", float, "Share of the characters in formulae and words of mathematics")
 CODE_RATIO = Fact("domain.code_ratio", float, "Share of the lines' characters in lines of code")
 WEIGHT = Fact("mixture.weight", float, "How often the mixture takes a document of this domain on average")

@@ -83,7 +83,7 @@ class ExtractMainText:
         try:
             page = extract_page(record.text, self.format, self.max_chars, self.max_tags, self.max_depth)
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         return with_facts(replace(record, text=page.text), _facts(True, page))
 
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from processors.text.domain import CODE, DOMAIN, MATHS
+from processors.text.domain import DOMAIN, OF_PROSE
 from processors.text.language import LANGUAGE
 from processors.text.quality import (
     LINES_PER_WORD,
     LOW_QUALITY,
-    MOSTLY,
     NO_STOPS,
     PUNCTUATED_LINE_RATIO,
     SHORT_LINE_RATIO,
+    SPACED,
     UNSPACED_RATIO,
-    Bound,
-    broken,
+    keep_within,
 )
 from processors.text.repetition import DUP_LINE_CHAR_RATIO
+from schemas.facts import Limit, Where
 from schemas.outcome import Reject
 from schemas.records import Document
 
@@ -46,17 +46,15 @@ class KeepFineWeb:
     reasons: ClassVar = (LOW_QUALITY,)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        stops, low = Where(LANGUAGE, none_of=NO_STOPS), LOW_QUALITY.name
+        return (
+            Limit(PUNCTUATED_LINE_RATIO, low, self.min_punctuated_line_ratio, where=(OF_PROSE, stops)),
+            Limit(SHORT_LINE_RATIO, low, most=self.max_short_line_ratio, where=(OF_PROSE,)),
+            Limit(DUP_LINE_CHAR_RATIO, low, most=self.max_dup_line_char_ratio, where=(OF_PROSE,)),
+            Limit(LINES_PER_WORD, low, most=self.max_lines_per_word, where=(OF_PROSE, SPACED)),
+        )
+
     def __call__(self, record: Document) -> Document | Reject:
-        facts = record.facts
-        if facts[DOMAIN.name] in (MATHS, CODE):
-            return record
-        bounds = [
-            Bound(SHORT_LINE_RATIO, most=self.max_short_line_ratio),
-            Bound(DUP_LINE_CHAR_RATIO, most=self.max_dup_line_char_ratio),
-        ]
-        if facts[LANGUAGE.name] not in NO_STOPS:
-            bounds.insert(0, Bound(PUNCTUATED_LINE_RATIO, self.min_punctuated_line_ratio))
-        if float(facts[UNSPACED_RATIO.name]) <= MOSTLY:
-            bounds.append(Bound(LINES_PER_WORD, most=self.max_lines_per_word))
-        detail = broken(facts, tuple(bounds), "fineweb")
-        return Reject(record.key, LOW_QUALITY.name, detail) if detail else record
+        return keep_within(record, self, "fineweb")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from processors.text.domain import CODE, DOMAIN, MATHS
+from processors.text.domain import CODE, DOMAIN, MATHS, OF_PROSE
 from processors.text.quality import (
     ALPHA_WORD_RATIO,
     BULLET_LINE_RATIO,
@@ -18,14 +18,14 @@ from processors.text.quality import (
     HASH_RATIO,
     LOW_QUALITY,
     MEAN_WORD_LENGTH,
-    MOSTLY,
     NUM_STOP_WORDS,
     NUM_WORDS,
     REPEATED,
+    SPACED,
     STOP_WORD_LIST,
+    UNSPACED,
     UNSPACED_RATIO,
-    Bound,
-    broken,
+    keep_within,
 )
 from processors.text.repetition import (
     DUP_LINE_CHAR_RATIO,
@@ -38,8 +38,12 @@ from processors.text.repetition import (
     TOP_NGRAM_CHAR_RATIOS,
     TOP_NGRAMS,
 )
+from schemas.facts import Limit, Where
 from schemas.outcome import Reject
 from schemas.records import Document
+
+FORMAL, OF_MATHS, NOT_CODE = Where(DOMAIN, any_of=(MATHS, CODE)), Where(DOMAIN, any_of=(MATHS,)), Where(DOMAIN, none_of=(CODE,))
+KNOWN_STOP_WORDS = Where(STOP_WORD_LIST, none_of=("",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +82,23 @@ class KeepGopherQuality:
     reasons: ClassVar = (LOW_QUALITY,)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        least_formal, low = min(self.min_words, self.min_formal_words), LOW_QUALITY.name
+        return (
+            Limit(NUM_WORDS, low, least_formal, self.max_words, where=(FORMAL,)),
+            Limit(NUM_WORDS, low, self.min_words, self.max_words, where=(OF_PROSE,)),
+            Limit(MEAN_WORD_LENGTH, low, self.min_mean_word_length, self.max_mean_word_length, where=(OF_PROSE, SPACED)),
+            Limit(HASH_RATIO, low, most=self.max_symbol_ratio, where=(OF_PROSE,)),
+            Limit(ELLIPSIS_RATIO, low, most=self.max_symbol_ratio, where=(OF_PROSE,)),
+            Limit(BULLET_LINE_RATIO, low, most=self.max_bullet_line_ratio, where=(OF_PROSE,)),
+            Limit(ELLIPSIS_LINE_RATIO, low, most=self.max_ellipsis_line_ratio, where=(OF_PROSE,)),
+            Limit(ALPHA_WORD_RATIO, low, self.min_alpha_word_ratio, where=(OF_PROSE,)),
+            Limit(NUM_STOP_WORDS, low, self.min_stop_words, where=(OF_PROSE, KNOWN_STOP_WORDS)),
+        )
+
     def __call__(self, record: Document) -> Document | Reject:
-        facts = record.facts
-        is_formal = facts[DOMAIN.name] in (MATHS, CODE)
-        bounds = [Bound(NUM_WORDS, min(self.min_words, self.min_formal_words) if is_formal else self.min_words, self.max_words)]
-        if not is_formal:
-            if float(facts[UNSPACED_RATIO.name]) <= MOSTLY:
-                bounds.append(Bound(MEAN_WORD_LENGTH, self.min_mean_word_length, self.max_mean_word_length))
-            bounds += [
-                Bound(HASH_RATIO, most=self.max_symbol_ratio),
-                Bound(ELLIPSIS_RATIO, most=self.max_symbol_ratio),
-                Bound(BULLET_LINE_RATIO, most=self.max_bullet_line_ratio),
-                Bound(ELLIPSIS_LINE_RATIO, most=self.max_ellipsis_line_ratio),
-                Bound(ALPHA_WORD_RATIO, self.min_alpha_word_ratio),
-            ]
-            if facts[STOP_WORD_LIST.name]:
-                bounds.append(Bound(NUM_STOP_WORDS, self.min_stop_words))
-        detail = broken(facts, tuple(bounds), "gopher")
-        return Reject(record.key, LOW_QUALITY.name, detail) if detail else record
+        return keep_within(record, self, "gopher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,25 +132,22 @@ class KeepGopherRepetition:
             if len(given) != len(runs):
                 raise ValueError(f"{name} has {len(given)} values, expected {len(runs)}: one for each of {runs[0]} to {runs[-1]} words")
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        runs = (*TOP_NGRAM_CHAR_RATIOS.values(), *DUP_NGRAM_CHAR_RATIOS.values())
+        most_of = dict(zip(runs, (*self.max_top_ngram_char_ratios, *self.max_dup_ngram_char_ratios), strict=True))
+        of_runs = (((OF_PROSE, SPACED), 1.0), ((OF_PROSE, UNSPACED), self.leniency), ((OF_MATHS,), self.leniency))
+        return (
+            Limit(DUP_PARAGRAPH_RATIO, REPEATED.name, most=self.max_dup_paragraph_ratio),
+            Limit(DUP_PARAGRAPH_CHAR_RATIO, REPEATED.name, most=self.max_dup_paragraph_char_ratio),
+            Limit(DUP_LINE_RATIO, REPEATED.name, most=self.max_dup_line_ratio, where=(NOT_CODE,)),
+            Limit(DUP_LINE_CHAR_RATIO, REPEATED.name, most=self.max_dup_line_char_ratio, where=(NOT_CODE,)),
+            *(
+                Limit(fact, REPEATED.name, most=round(times * most, 9), where=where)
+                for where, times in of_runs
+                for fact, most in most_of.items()
+            ),
+        )
+
     def __call__(self, record: Document) -> Document | Reject:
-        facts = record.facts
-        is_code = facts[DOMAIN.name] == CODE
-        bounds = [
-            Bound(DUP_PARAGRAPH_RATIO, most=self.max_dup_paragraph_ratio),
-            Bound(DUP_PARAGRAPH_CHAR_RATIO, most=self.max_dup_paragraph_char_ratio),
-        ]
-        if not is_code:
-            bounds += [
-                Bound(DUP_LINE_RATIO, most=self.max_dup_line_ratio),
-                Bound(DUP_LINE_CHAR_RATIO, most=self.max_dup_line_char_ratio),
-            ]
-            is_lenient = facts[DOMAIN.name] == MATHS or float(facts[UNSPACED_RATIO.name]) > MOSTLY
-            times = self.leniency if is_lenient else 1.0
-            most_of = zip(
-                (*TOP_NGRAM_CHAR_RATIOS.values(), *DUP_NGRAM_CHAR_RATIOS.values()),
-                (*self.max_top_ngram_char_ratios, *self.max_dup_ngram_char_ratios),
-                strict=True,
-            )
-            bounds += [Bound(fact, most=round(times * most, 9)) for fact, most in most_of]
-        detail = broken(facts, tuple(bounds), "gopher")
-        return Reject(record.key, REPEATED.name, detail) if detail else record
+        return keep_within(record, self, "gopher")

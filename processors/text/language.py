@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from processors.language_id import detect_language
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, with_facts
 
@@ -136,6 +136,10 @@ class KeepLanguages:
     writes: ClassVar = ()
     reasons: ClassVar = (WRONG_LANGUAGE, UNSURE_LANGUAGE, MIXED_LANGUAGES)
     version: ClassVar = 2
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(CONFIDENCE, UNSURE_LANGUAGE.name, self.min_confidence), Limit(SHARE, MIXED_LANGUAGES.name, self.min_ratio))
 
     def __call__(self, record: Document) -> Document | Reject:
         language = record.facts[LANGUAGE.name]

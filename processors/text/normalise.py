@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import ftfy
 
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, FactValue, with_facts
@@ -79,6 +79,10 @@ class KeepLength:
     writes: ClassVar = ()
     reasons: ClassVar = (TOO_SHORT,)
     version: ClassVar = 1
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(NUM_CHARS, TOO_SHORT.name, self.min_chars),)
 
     def __call__(self, record: Document) -> Document | Reject:
         num_chars = record.facts[NUM_CHARS.name]

@@ -6,15 +6,16 @@ Sources: Gopher (Rae et al. 2021, arXiv 2112.11446, A1.1), C4 (Raffel et al. 202
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from processors.text.language import LANGUAGE
 from processors.text.stop_words import STOP_WORDS
 from processors.text.words import lines_of, normal_words, num_unspaced, prose_of_page, sentences_of, words_of
-from schemas.facts import Fact
-from schemas.outcome import Reason
+from schemas.facts import Fact, Limit, Where, first_broken
+from schemas.outcome import Reason, Reject
 from schemas.records import Document, FactValue, with_facts
 
 LOW_QUALITY = Reason("low_quality", "A published rule of quality refuses the document; the detail names rule, value and threshold")
@@ -67,6 +68,8 @@ NO_STOPS = ("th", "lo")  # languages that part sentences by a space
 SHORT_LINE_CHARS = 30  # FineWeb's; a Chinese sentence has about half the characters of an English one
 SHORT_UNSPACED_LINE_CHARS = 15
 MOSTLY = 0.5  # a document is in scripts without spaces when more of its words are than this
+SPACED = Where(UNSPACED_RATIO, most=MOSTLY)
+UNSPACED = Where(UNSPACED_RATIO, least=math.nextafter(MOSTLY, 1))
 
 
 def measure_quality(text: str, language: str = "") -> dict[str, FactValue]:
@@ -113,21 +116,25 @@ class MeasureQuality:
         return with_facts(record, measure_quality(record.text, str(record.facts[LANGUAGE.name])))
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A rule: a fact stays within bounds (None for none)."""
+class Bounded(Protocol):
+    """A processor that refuses by bounds on facts; a value, that can be hashed."""
 
-    fact: Fact
-    least: float | None = None
-    most: float | None = None
+    @property
+    def bounds(self) -> tuple[Limit, ...]: ...
+    def __hash__(self) -> int: ...
 
 
-def broken(facts: Mapping[str, FactValue], bounds: tuple[Bound, ...], by: str) -> str:
-    """What the first broken rule says: rule, value and threshold; empty when all hold. `by` names who published them."""
-    for bound in bounds:
-        value = float(facts[bound.fact.name])
-        if bound.least is not None and value < bound.least:
-            return f"{by}: {bound.fact.name} is {value:.4g}, expected {bound.least:g} or more"
-        if bound.most is not None and value > bound.most:
-            return f"{by}: {bound.fact.name} is {value:.4g}, expected {bound.most:g} or less"
-    return ""
+@functools.lru_cache(maxsize=64)
+def _bounds_of(rules: Bounded) -> tuple[Limit, ...]:
+    return rules.bounds  # made once: thirty of them take longer than a decision
+
+
+def keep_within(record: Document, rules: Bounded, by: str) -> Document | Reject:
+    """The record, or a Reject that tells the first broken rule, the value and the threshold. `by` names who published the rules."""
+    limit = first_broken(_bounds_of(rules), record.facts)
+    if limit is None:
+        return record
+    value = float(record.facts[limit.fact.name])
+    bound = limit.expected(value)
+    told = f"{by}: {limit.fact.name} is {value:.4g}, expected {bound:g} or {'more' if value < bound else 'less'}"
+    return Reject(record.key, limit.reason, told)

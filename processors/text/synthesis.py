@@ -18,10 +18,10 @@ from processors.tasks.refusals import DECLINING
 from processors.tasks.writing import BAD_REPLY, Prompt, with_fields
 from processors.text import synthesis_forms as forms
 from processors.text.synthesis_recipes import RECIPES, PromptRecipe
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit, Where
 from schemas.identity import keyed_rng
 from schemas.outcome import Reason, Refused, Reject
-from schemas.records import Row, with_facts
+from schemas.records import FactValue, Row, with_facts
 
 RECIPE = Fact("synthetic.recipe", str, "The prompt recipe by which the text was written")
 SEED_KEY = Fact("synthetic.seed_key", str, "Key of the row that the text was made from")
@@ -106,7 +106,7 @@ class PlanSynthesis:
                 try:
                     check_seed(passages[number], RECIPES[name])
                 except Refused as error:
-                    refused.append(Reject(row.key, error.reason.name, error.detail))
+                    refused.append(error.reject(row.key))
                     continue
                 children += [
                     self._child(row, passages[number], number, len(passages), RECIPES[name], variant) for variant in range(self.variants)
@@ -153,6 +153,11 @@ class SynthesisWriting:
         if not 0 < self.min_tokens_a_word < self.max_tokens_a_word:
             raise ValueError(f"tokens a word are {self.min_tokens_a_word:g} to {self.max_tokens_a_word:g}, expected 0 < min < max")
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        by_recipe = ((recipe, Where(RECIPE, any_of=(name,))) for name, recipe in RECIPES.items())
+        return tuple(Limit(OVERLAP, COPIES_SEED.name, most=recipe.max_overlap_ratio, where=(where,)) for recipe, where in by_recipe)
+
     def prompt(self, row: Row) -> Prompt:
         recipe, words = RECIPES[str(row.facts[RECIPE.name])], int(row.facts[WORDS.name])
         request = recipe.request.format(audience=row.facts[AUDIENCE.name], style=row.facts[STYLE.name], words=words)
@@ -167,7 +172,7 @@ class SynthesisWriting:
             self._check_text(text, recipe, words, seed)
             overlap = _check_against(text, recipe, seed)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return with_facts(with_fields(row, text=text), {OVERLAP.name: overlap, REPEATED.name: forms.repeated_ratio(text)})
 
     def _check_text(self, text: str, recipe: PromptRecipe, words: int, seed: str) -> None:
@@ -202,9 +207,11 @@ def _check_against(text: str, recipe: PromptRecipe, seed: str) -> float:
         if ours != theirs and min(sure, theirs_sure) >= SURE:
             raise Refused(LANGUAGE_CHANGED, f"measured as {ours} with {sure:.3f}, the seed as {theirs} with {theirs_sure:.3f}")
     overlap = forms.overlap_ratio(forms.without_code(text) if recipe.needs_code else text, seed)
+    facts: dict[str, FactValue] = {OVERLAP.name: overlap}
     if overlap > recipe.max_overlap_ratio:
-        raise Refused(COPIES_SEED, f"{overlap:.2f} of its runs of {forms.RUN_WORDS} words, expected {recipe.max_overlap_ratio:g} or less")
+        detail = f"{overlap:.2f} of its runs of {forms.RUN_WORDS} words, expected {recipe.max_overlap_ratio:g} or less"
+        raise Refused(COPIES_SEED, detail, facts)
     strange = forms.new_numbers(text, seed) if recipe.keeps_numbers else []
     if strange:
-        raise Refused(NEW_NUMBERS, f"{', '.join(strange[:5])}: {len(strange)}, expected none")
+        raise Refused(NEW_NUMBERS, f"{', '.join(strange[:5])}: {len(strange)}, expected none", facts)
     return overlap

@@ -20,7 +20,7 @@ from typing import ClassVar
 
 from processors.text.language import LANGUAGE
 from processors.text.words import normal_words
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import canonical_json, digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, with_facts
@@ -149,6 +149,10 @@ class KeepUnlisted:
     writes: ClassVar = ()
     reasons: ClassVar = (LISTED_WORDS,)
     version: ClassVar = 1
+
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(LISTED_RATIO, LISTED_WORDS.name, most=self.max_ratio),)
 
     def __call__(self, record: Document) -> Document | Reject:
         ratio = float(record.facts[LISTED_RATIO.name])

@@ -279,7 +279,7 @@ class CheckCalls:
                     check_call(call, tools)
             check_results(record.turns)
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         facts = {
             CASE.name: record.facts.get(CASE.name) or case_of(record.turns, tools),
             NUM_TOOLS.name: len(tools),

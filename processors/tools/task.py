@@ -60,7 +60,7 @@ class ToolsTask:
             _check_ids(row.fields)
             return [_conversation(row, read_turns(row), GIVEN)]
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
 
     def _bfcl(self, row: Row) -> Conversation:
         listed = row.fields["function"]
@@ -122,7 +122,7 @@ class CheckExecuted:
         try:
             check_executed(record.turns, str(record.facts[TRUTH.name]))
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         return record
 
 

@@ -39,7 +39,7 @@ class WriteVideoCaption:
         try:
             clip = guarded_clip(video, Selection(num_frames=self.num_frames), max_side_px=self.max_side_px)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         times = ", ".join(f"{time_s:.1f} s" for time_s in clip.times_s)
         text = (
             f"These {len(clip.frames)} pictures are frames of one video of {clip.duration_s:.1f} s, taken at {times}. "

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from processors.contract import NUM_TOKENS as NUM_ALL_TOKENS
 from processors.contract import TOO_LONG, cost_of_turns
 from processors.image.crops import EXTREME_ASPECT, plan_crops
 from processors.image.steps import NUM_CROPS, NUM_TOKENS, MakeCanvas
 from processors.video.select import spread
 from processors.video.task import ASKED_FRAMES, FRAME_TIMES, NUM_FRAMES, SPAN
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.outcome import Refused, Reject
 from schemas.parts import Image, Part, Text
 from schemas.records import Conversation, Turn, images_of, with_facts
@@ -58,11 +59,16 @@ class FitContext:
         if self.max_tokens < 1 or self.min_frames < 1:
             raise ValueError(f"max_tokens is {self.max_tokens} and min_frames {self.min_frames}, expected 1 or more")
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        """On what the contract will count."""
+        return (Limit(NUM_ALL_TOKENS, TOO_LONG.name, most=self.max_tokens),)
+
     def __call__(self, record: Conversation) -> Conversation | Reject:
         try:
             fitted = self._fit(record)
         except Refused as refused:
-            return Reject(record.key, refused.reason.name, refused.detail)
+            return refused.reject(record.key)
         return fitted if isinstance(fitted, Reject) else MakeCanvas(int(fitted.facts[CROPS_A_FRAME.name]))(fitted)
 
     def _fit(self, record: Conversation) -> Conversation:
@@ -75,16 +81,15 @@ class FitContext:
         crops = self.ladder[-1]
         least = num_tokens(record, crops)
         if self.rule == REFUSE:
-            raise Refused(
-                TOO_LONG, f"{least} tokens with {crops} crop(s) for each of {num_frames} frames, the context holds {self.max_tokens}"
-            )
+            detail = f"{least} tokens with {crops} crop(s) for each of {num_frames} frames, the context holds {self.max_tokens}"
+            raise Refused(TOO_LONG, detail, {NUM_ALL_TOKENS.name: least})
         asked = set(json.loads(str(record.facts[ASKED_FRAMES.name])))
         for every, kept in self._choices(num_frames, asked):
             thinned = keep_frames(record, kept)
             if len(kept) >= self.min_frames and num_tokens(thinned, crops) <= self.max_tokens:
                 return _told(thinned, crops, self.rule, every, kept)
         detail = f"{least} tokens with {crops} crop(s) for each of {num_frames} frames; thinned to {self.min_frames} frames or those that questions"
-        raise Refused(TOO_LONG, f"{detail} name it is still over the context of {self.max_tokens}")
+        raise Refused(TOO_LONG, f"{detail} name it is still over the context of {self.max_tokens}", {NUM_ALL_TOKENS.name: least})
 
     def _choices(self, num_frames: int, asked: Set[int]) -> Iterator[tuple[int, list[int]]]:
         """Which frames might stay, most first, each with k of its every k-th frame (0 for rule "fill")."""

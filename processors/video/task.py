@@ -40,7 +40,7 @@ from processors.video.rows import (
 )
 from processors.video.select import Selection, cell_colours, is_static, uniform
 from processors.vision.asked import ASKED_FACTS, GIVEN, WRITTEN, Asked, asked_facts
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import keyed_rng, keyed_uniform
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Image, Text
@@ -120,6 +120,11 @@ class VideoTask:
                 f"most_computed {self.most_computed}, order_ratio {self.order_ratio}, max_side_px {self.max_side_px} out of range"
             )
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        """None where a question of order, which shows six frames at most, may show fewer than are asked for."""
+        return (Limit(NUM_FRAMES, TOO_FEW_FRAMES.name, self.min_frames),) if self.min_frames <= MIN_ORDER_FRAMES else ()
+
     def __call__(self, row: Row) -> Conversation | Reject:
         try:
             shown = self._frames(row)
@@ -127,7 +132,7 @@ class VideoTask:
             events, tracks = events_of(row.fields), tracks_of(row.fields)
             return self._ask(row, shown, events, tracks)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
 
     def _frames(self, row: Row) -> Shown:
         video = row.blobs.get("video", row.blobs.get("file"))
@@ -142,12 +147,13 @@ class VideoTask:
         return picture_sequence(pictures, row.fields.get("times_s"), self.selection.num_frames, self.max_side_px)
 
     def _check(self, shown: Shown) -> None:
+        facts: dict[str, FactValue] = {**shown.facts, NUM_FRAMES.name: len(shown.pixels), SPAN.name: _span(shown.times_s)}
         if len(shown.pixels) < self.min_frames:
             total = shown.facts[NUM_SOURCE_FRAMES.name]
-            raise Refused(TOO_FEW_FRAMES, f"{len(shown.pixels)} frames chosen of {total}, expected {self.min_frames} or more")
+            raise Refused(TOO_FEW_FRAMES, f"{len(shown.pixels)} frames chosen of {total}, expected {self.min_frames} or more", facts)
         alike = len({pixels.shape for pixels in shown.pixels}) == 1 and is_static(shown.pixels)
         if self.refuse_static and len(shown.pixels) > 1 and alike:
-            raise Refused(STATIC, f"{len(shown.pixels)} frames over {_span(shown.times_s):.1f} s look alike")
+            raise Refused(STATIC, f"{len(shown.pixels)} frames over {_span(shown.times_s):.1f} s look alike", facts)
 
     def _ask(self, row: Row, shown: Shown, events: list[dict[str, Any]], tracks: list[dict[str, Any]]) -> Conversation:
         messages = given_messages(row.fields, row.key, self.seed)

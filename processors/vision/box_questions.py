@@ -21,15 +21,14 @@ from processors.image.place_boxes import area, intersection_over_union, scale_bo
 from processors.image.steps import decode_once
 from processors.vision.asked import ASKED_FACTS, Asked, ask_about, choose
 from processors.vision.box_programs import KIND, execute_boxes, text_of
-from processors.vision.boxes import BOX_REASONS, BoxRules, LabelledBox, PlacedBoxes, read_boxes
+from processors.vision.boxes import BOX_REASONS, NUM_BOXES, TOO_MANY_BOXES, BoxRules, LabelledBox, PlacedBoxes, read_boxes
 from processors.vision.marks import MARKS, Mark, marks_fact, marks_of
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import keyed_rng
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Image
 from schemas.records import Conversation, FactValue, Row, images_of, with_facts
 
-NUM_BOXES = Fact("grounding.num_boxes", int, "Boxes of the row")
 NUM_CROWDS = Fact("grounding.num_crowds", int, "Boxes of regions of many objects, of which nothing is asked")
 NUM_SMALL = Fact("grounding.num_small", int, "Boxes too small for their text to mean them")
 BOX_FRAME = Fact("grounding.box_frame", str, "What the row's boxes were counted in: the picture as stored, or as displayed")
@@ -296,6 +295,10 @@ class GroundingTask:
         if unknown or not self.ops:
             raise ValueError(f"ops has {', '.join(unknown) or 'nothing'}, expected some of {', '.join(OPS)}")
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(NUM_BOXES, TOO_MANY_BOXES.name, most=self.rules.max_boxes),)
+
     def __call__(self, row: Row) -> Conversation | Reject:
         if "image" not in row.blobs:
             return Reject(row.key, NO_IMAGE.name, "expected image, or file_name, in the row")
@@ -303,7 +306,7 @@ class GroundingTask:
             decoded = decode_once(row.blobs["image"], max_pixels=self.max_pixels)
             placed = read_boxes(row.fields, (decoded.width, decoded.height), decoded.orientation, self.rules)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         every = ask_boxes(placed, self.rules.bins, self.is_complete, self.ops, self.seed, row.key)
         boxes = placed.truth(self.rules.bins)
         asked = choose(every, self.max_questions, self.seed, row.key, "grounding_task", lambda one: tells(boxes, one))

@@ -27,8 +27,10 @@ from processors.image.place_boxes import (
 )
 from processors.vision.box_text import BINS, box_bins
 from processors.vision.captions import captions_of
+from schemas.facts import Fact
 from schemas.outcome import Reason, Refused
 
+NUM_BOXES = Fact("grounding.num_boxes", int, "Boxes of the row")
 NO_BOXES = Reason("no_boxes", "The row has no boxes, or none that says what is in it")
 BAD_BOX = Reason("bad_box", "A box is not four finite numbers with a width and a height, or its category is no text")
 BOX_OUTSIDE = Reason("box_outside", "A box leaves the picture by more than rounding explains")
@@ -117,7 +119,7 @@ def read_boxes(fields: Mapping[str, object], stored: tuple[int, int], orientatio
     """
     items = _items(fields)
     if len(items) > rules.max_boxes:
-        raise Refused(TOO_MANY_BOXES, f"{len(items)} boxes, expected {rules.max_boxes} or fewer")
+        raise Refused(TOO_MANY_BOXES, f"{len(items)} boxes, expected {rules.max_boxes} or fewer", {NUM_BOXES.name: len(items)})
     frame = find_frame(_stated_size(fields), stored, orientation, rules.box_frame)
     width, height = (stored[1], stored[0]) if orientation >= 5 else stored
     found = [_read_box(number, item, frame, stored, orientation, (width, height), rules) for number, item in enumerate(items)]

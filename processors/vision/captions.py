@@ -18,7 +18,7 @@ from processors.dialogue import NO_CAPTION, NO_IMAGE, text_field
 from processors.language_id import detect_language
 from processors.tasks.replies import reply_json
 from processors.tasks.writing import BAD_REPLY, Prompt, with_fields
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import digest, keyed_rng
 from schemas.outcome import Reason, Refused, Reject
 from schemas.records import FactValue, Row
@@ -173,14 +173,16 @@ def check_caption(text: str, rules: CaptionRules) -> tuple[str, float]:
     if reason is not None:
         raise Refused(reason, shown)
     num_words = len(words_of(text))
+    facts: dict[str, FactValue] = {NUM_WORDS.name: num_words}
     if num_words < rules.min_words or len(text) < rules.min_chars:
         expected = f"{rules.min_words} words and {rules.min_chars} characters or more"
-        raise Refused(TOO_SHORT, f"{shown} has {num_words} words and {len(text)} characters, expected {expected}")
+        raise Refused(TOO_SHORT, f"{shown} has {num_words} words and {len(text)} characters, expected {expected}", facts)
     if num_words > rules.max_words:
-        raise Refused(TOO_LONG, f"{num_words} words, expected {rules.max_words} or fewer")
+        raise Refused(TOO_LONG, f"{num_words} words, expected {rules.max_words} or fewer", facts)
     language, confidence = detect_language(text)
+    facts |= {CAPTION_LANGUAGE.name: language, CONFIDENCE.name: confidence}
     if rules.languages and language not in rules.languages and confidence >= rules.min_confidence:
-        raise Refused(WRONG_LANGUAGE, f"{language} with {confidence:.2f}, expected one of {', '.join(rules.languages)}: {shown}")
+        raise Refused(WRONG_LANGUAGE, f"{language} with {confidence:.2f}, expected one of {', '.join(rules.languages)}: {shown}", facts)
     return language, confidence
 
 
@@ -255,6 +257,12 @@ class KeepCaption:
     reasons: ClassVar = (NO_CAPTION, *CAPTION_REASONS)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        """Too short and too long are also some captions by their characters."""
+        words = ((TOO_SHORT, self.rules.min_words, None), (TOO_LONG, None, self.rules.max_words))
+        return tuple(Limit(NUM_WORDS, reason.name, least, most, sole=False) for reason, least, most in words)
+
     def __call__(self, row: Row) -> Row | Reject:
         captions = captions_of(row.fields)
         if not captions:
@@ -267,7 +275,7 @@ class KeepCaption:
             except Refused as refused:
                 refusals.append(refused)
         if not passed:
-            return Reject(row.key, refusals[0].reason.name, refusals[0].detail)
+            return refusals[0].reject(row.key)
         chosen, language, confidence = passed[int(keyed_rng(self.seed, "caption_task", row.key).integers(len(passed)))]
         facts: dict[str, FactValue] = {
             NUM_WORDS.name: len(words_of(chosen)),
@@ -310,7 +318,7 @@ class CaptionWriting:
         try:
             told = reply_json(reply)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         if not isinstance(told, Mapping) or set(told) != {"caption"} or not isinstance(told["caption"], str) or not told["caption"].strip():
             return Reject(row.key, BAD_REPLY.name, f"{str(told)[:80]!r}, expected an object with caption, a text, alone")
         return with_fields(row, caption=told["caption"].strip(), captions=[told["caption"].strip()])

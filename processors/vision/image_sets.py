@@ -38,7 +38,7 @@ from processors.vision.multi_image import (
     ask_images,
     image_truth,
 )
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import digest, keyed_rng, keyed_uniform
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Image
@@ -83,7 +83,7 @@ class CheckImage:
         try:
             decode_image(row.blobs["image"])
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return with_facts(row, {POOL.name: "all"})
 
 
@@ -190,7 +190,7 @@ class ChangePair:
         try:
             whole = _decode(row.blobs["image"]).pixels
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         before = cap_side(whole, self.max_side_px)
         boxes = _free_boxes(row.fields, before.shape[1] / whole.shape[1], before.shape[1], before.shape[0])
         done = _changed(before, boxes, self.changes, rng)
@@ -351,8 +351,13 @@ class KeepSeveralImages:
     reasons: ClassVar = (WRONG_NUM_IMAGES,)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(NUM_MEMBERS, WRONG_NUM_IMAGES.name, self.smallest, self.largest),)
+
     def __call__(self, record: Conversation) -> Conversation | Reject:
         count = sum(1 for _ in images_of(record))
+        facts: dict[str, FactValue] = {NUM_MEMBERS.name: count}
         if not self.smallest <= count <= self.largest:
-            return Reject(record.key, WRONG_NUM_IMAGES.name, f"{count} images, expected {self.smallest} to {self.largest}")
-        return with_facts(record, {NUM_MEMBERS.name: count})
+            return Reject(record.key, WRONG_NUM_IMAGES.name, f"{count} images, expected {self.smallest} to {self.largest}", facts=facts)
+        return with_facts(record, facts)

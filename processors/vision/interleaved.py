@@ -22,11 +22,11 @@ from processors.image.steps import PRETRAINING_MAX_SIDE_PX, cap_side
 from processors.language_id import detect_language
 from processors.messages import WRONG_IMAGE_COUNT, media_of
 from processors.vision.captions import WRONG_LANGUAGE, words_of
-from schemas.facts import Fact
+from schemas.facts import Fact, Limit
 from schemas.identity import digest
 from schemas.outcome import Reason, Refused, Reject
 from schemas.parts import Image, Part, Text
-from schemas.records import Conversation, Row, Turn, images_of, learned_texts, with_facts
+from schemas.records import Conversation, FactValue, Row, Turn, images_of, learned_texts, with_facts
 
 BAD_INTERLEAVING = Reason("bad_interleaving", "The lists of texts and images do not fit one another")
 TOO_MANY_IMAGES = Reason("too_many_images", "The page has more images than asked for: a gallery, not a text with pictures")
@@ -137,7 +137,7 @@ class InterleavedTask:
             pieces = read_pieces(row.fields)
             parts, num_repeated = self._place(pieces, media_of(row)[0])
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         parts = joined(parts)
         if not any(isinstance(part, Text) for part in parts):
             return Reject(row.key, NO_TEXT.name, "no place of the page has a text")
@@ -236,18 +236,22 @@ class KeepPages:
     reasons: ClassVar = (NO_IMAGE, TOO_MANY_IMAGES, TOO_FEW_WORDS, WRONG_LANGUAGE)
     version: ClassVar = 1
 
+    @property
+    def bounds(self) -> tuple[Limit, ...]:
+        return (Limit(NUM_WORDS, TOO_FEW_WORDS.name, self.min_words),)
+
     def __call__(self, record: Conversation) -> Conversation | Reject:
         num_images = sum(1 for _ in images_of(record))
         text = "\n\n".join(learned_texts(record))
         num_words = len(words_of(text))
+        facts: dict[str, FactValue] = {NUM_WORDS.name: num_words}
         if num_images < self.min_images:
-            return Reject(record.key, NO_IMAGE.name, f"{num_images} images are left, expected {self.min_images} or more")
+            return Reject(record.key, NO_IMAGE.name, f"{num_images} images are left, expected {self.min_images} or more", facts=facts)
         if num_images > self.max_images:
-            return Reject(record.key, TOO_MANY_IMAGES.name, f"{num_images} images, expected {self.max_images} or fewer")
+            return Reject(record.key, TOO_MANY_IMAGES.name, f"{num_images} images, expected {self.max_images} or fewer", facts=facts)
         if num_words < self.min_words:
-            return Reject(record.key, TOO_FEW_WORDS.name, f"{num_words} words, expected {self.min_words} or more")
-        language, _ = detect_language(text)
+            return Reject(record.key, TOO_FEW_WORDS.name, f"{num_words} words, expected {self.min_words} or more", facts=facts)
+        facts[PAGE_LANGUAGE.name] = language = detect_language(text)[0]
         if self.languages and language not in self.languages:
-            return Reject(record.key, WRONG_LANGUAGE.name, f"{language}, expected one of {', '.join(self.languages)}")
-        content = digest("".join(text.casefold().split()))
-        return with_facts(record, {NUM_WORDS.name: num_words, PAGE_LANGUAGE.name: language, PAGE_DIGEST.name: content})
+            return Reject(record.key, WRONG_LANGUAGE.name, f"{language}, expected one of {', '.join(self.languages)}", facts=facts)
+        return with_facts(record, {**facts, PAGE_DIGEST.name: digest("".join(text.casefold().split()))})

@@ -130,7 +130,7 @@ class LinesTask:
             height, width = _decode(row.blobs["image"]).pixels.shape[:2]
             lines, fields = lines_of(row.fields, width, height), fields_of(row.fields)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         truth = lines.truth(width, height)
         unsupported = unsupported_fields(fields, full_text(truth))
         if unsupported and self.require_support:
@@ -191,7 +191,7 @@ class RenderTextTask:
             photo = cap_side(_decode(row.blobs["image"]).pixels, self.max_side_px)
             rendered = render_texts(photo, texts, rng, self.degrade)
         except Refused as refused:
-            return Reject(row.key, refused.reason.name, refused.detail)
+            return refused.reject(row.key)
         return self._conversation(row, rendered, rng)
 
     def _texts(self, row: Row, rng: np.random.Generator) -> list[str]:

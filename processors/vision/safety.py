@@ -90,5 +90,5 @@ class KeepPlainRefusals:
         ratio = round(len(asked & said) / len(asked), 4) if asked else 0.0
         if record.facts.get(HARMFUL.name) is True and len(asked) >= MIN_TERMS and ratio > self.max_echo_ratio:
             told = f"{ratio:.2f} of the prompt's telling words are said again, expected {self.max_echo_ratio} or less"
-            return Reject(record.key, ECHOES.name, told)
+            return Reject(record.key, ECHOES.name, told, facts={ECHO.name: ratio})
         return with_facts(record, {ECHO.name: ratio})

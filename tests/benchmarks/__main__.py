@@ -24,6 +24,8 @@ NAMES = (
     "bench_sandbox",
     "bench_loader",
     "bench_model",
+    "bench_report",
+    "bench_export",
 )
 
 

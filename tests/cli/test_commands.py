@@ -1,11 +1,9 @@
-"""The command line: what it prints, its exit codes, its errors; and the README's own commands."""
+"""The command line: what it prints, its exit codes, its errors; and the README's table. Its commands are run in test_documentation.py."""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +24,6 @@ def test_a_second_demo_builds_nothing_and_says_so(demo: dict[str, Any], run_fold
     assert result.exit_code == 0, result.output
     assert "all verified" in result.output
     assert f"already built: {', '.join(CORPORA)}" in result.output
-
-
-def test_the_readme_commands_work(demo: dict[str, Any], run_folder: Path) -> None:
-    readme = (ROOT / "README.md").read_text()
-    commands = [line for line in readme.splitlines() if line.startswith((".venv/bin/corpusmill", ".venv/bin/python"))]
-    assert len(commands) == 8
-    for command in commands:
-        command = command.replace(".venv/bin", str(Path(sys.executable).parent))
-        done = subprocess.run(command.replace("demo/", f"{run_folder}/demo/"), shell=True, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, (command, done.stderr)
-        assert done.stdout
 
 
 def test_the_readme_table_is_true() -> None:

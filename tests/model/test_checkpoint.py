@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import model.checkpoint as checkpoint
 from model.checkpoint import CheckpointError, config_of, list_checkpoints, load_model, read_manifest
@@ -22,6 +21,7 @@ from model.loader import Loader
 from model.optimise import Optimisation
 from model.stages import STAGES, Stage
 from model.train import Execution, RunError, StepMetrics, Trainer, start_run, train
+from schemas.lock import hold, lock_beside
 from tests.model.test_stages import SMALLEST
 from tests.model.test_train import TEXT_THROUGH_A
 
@@ -156,6 +156,12 @@ def test_a_finished_run_is_not_trained_again(corpus: Path, tmp_path: Path, whole
     history = run(corpus, tmp_path / "run", TEXT_THROUGH_A, lambda metrics: seen.append(metrics.step))
     assert not seen and len(history) == 7
     assert contents(tmp_path / "run") == whole
+
+
+def test_two_trainings_in_one_folder_are_kept_apart(corpus: Path, tmp_path: Path) -> None:
+    with hold(lock_beside(tmp_path / "run")), pytest.raises(RunError, match="another process trains in"):
+        run(corpus, tmp_path / "run", TEXT_THROUGH_A)
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
 
 
 def test_other_settings_are_refused(tmp_path: Path) -> None:

@@ -180,7 +180,8 @@ def document(text: str) -> Document:
 
 def test_a_repeated_item_is_refused_with_what_was_found(index: Path) -> None:
     result = decontaminate(index)(document(f"On our blog.\n\n{SHOP.upper()}\n\nThat is all."))
-    assert result == Reject("k", "in_benchmark", f"b 0 question, 100% of it: {SHOP.upper().rstrip('.')}")
+    measured = {"benchmark.num_hits": 1, "benchmark.overlap_ratio": 1.0}
+    assert result == Reject("k", "in_benchmark", f"b 0 question, 100% of it: {SHOP.upper().rstrip('.')}", facts=measured)
 
 
 def test_marking_records_what_and_where(index: Path) -> None:

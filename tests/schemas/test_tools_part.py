@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.contact_sheet import write_contact_sheet
-from pipelines.show import show_record
+from pipelines.inspection.record import show_record
 from schemas.arrow import SchemaError, from_batch, schema_for, to_batch
 from schemas.parts import Text, ToolCall, ToolResult, Tools
 from schemas.records import Conversation, Origin, Preference, Turn, weigh

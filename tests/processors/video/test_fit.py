@@ -59,7 +59,8 @@ def test_exactly_the_context_and_one_token_more():
     assert (done.facts["frames.rule"], done.facts["video.num_frames"]) == ("whole", 120)
     over = talk(120, 448, 448, labels=False, words=left + 1)
     refused = FitContext(65_536, rule="refuse")(over)
-    assert refused == Reject("k", TOO_LONG.name, "65537 tokens with 1 crop(s) for each of 120 frames, the context holds 65536")
+    told = "65537 tokens with 1 crop(s) for each of 120 frames, the context holds 65536"
+    assert refused == Reject("k", TOO_LONG.name, told, facts={NUM_TOKENS.name: 65_537})
     thinned = FitContext(65_536)(over)
     assert (thinned.facts["frames.rule"], thinned.facts["frames.kept_every"], thinned.facts["video.num_frames"]) == ("thin", 2, 60)
     filled = FitContext(65_536, rule="fill")(over)
