@@ -150,7 +150,7 @@ def answer(limit: LimitFigures, least: Stop | None, most: Stop | None) -> tuple[
     kept, refused = bins_of(limit)
     num_kept, num_refused = (sum(num for _, _, num in bins) for bins in (kept, refused))
     stay = between(*within(kept, least, most), num_kept, "would stay") if num_kept else "none has the fact"
-    none = "none whose value is told" if limit.refused.num_missing else "none"
+    none = "none that it judges" if limit.refused.num_missing else "none"
     go_on = between(*within(refused, least, most), num_refused, "would pass here") if num_refused else none
     return f"Rows kept now: {stay}.", f"Refused so: {go_on}{', if nothing else refuses them' if num_refused else ''}."
 

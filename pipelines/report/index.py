@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.report.charts import share_bar, small_funnel
 from pipelines.report.figures import Statistics
 from pipelines.report.layout import render
-from pipelines.report.wording import anchor, share
+from pipelines.report.wording import anchor, num_records, share
 
 
 def index_html(reports: Sequence[tuple[Statistics, str]], name: str, downloads: Sequence[tuple[str, str, str]] = ()) -> str:
@@ -20,7 +20,7 @@ def index_html(reports: Sequence[tuple[Statistics, str]], name: str, downloads: 
 
 def _row(s: Statistics, href: str) -> dict[str, Any]:
     lost = s.num_refused + s.num_faults
-    num_refused = s.num_in and lost / s.num_in
+    whole = num_records(s.num_in, s.steps)
     ident = anchor("funnel", s.name)
     says = f"Funnel of {s.name}: {s.num_in:,} in, {lost:,} refused, {s.num_out:,} rows"
     return {
@@ -30,9 +30,10 @@ def _row(s: Statistics, href: str) -> dict[str, Any]:
         "tokens": {name: s.tokens.get(name, 0) for name in ("text", "image", "audio", "all")},
         "seconds": sum(run.seconds for run in s.runs) if s.runs else None,
         "lost": lost,
-        "refused_ratio": num_refused,
-        "refused_share": share(lost, s.num_in),
-        "bar": share_bar(lost, s.num_in, "refused"),
+        "refused_ratio": lost / whole if whole else 0.0,
+        "num_records": whole,
+        "refused_share": share(lost, whole),
+        "bar": share_bar(lost, whole, "refused"),
         "funnel": small_funnel(s.steps, ident, says),
     }
 
@@ -43,6 +44,7 @@ def _total(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "num_in": sum(row["s"].num_in for row in rows),
         "num_out": sum(row["s"].num_out for row in rows),
         "lost": sum(row["lost"] for row in rows),
+        "num_records": sum(row["num_records"] for row in rows),
         "faults": sum(row["s"].num_faults for row in rows),
         "num_bytes": sum(row["s"].num_bytes for row in rows),
         "tokens": {name: sum(row["tokens"][name] for row in rows) for name in ("text", "image", "audio", "all")},

@@ -15,7 +15,7 @@ from pipelines.report.facts import LimitCard, areas_of, fact_place
 from pipelines.report.figures import ReasonFigures, Run, Statistics, StepFigures
 from pipelines.report.layout import as_script_data, render
 from pipelines.report.what_if import figures_of
-from pipelines.report.wording import Law, anchor, count, duration, law_of, refused_by, share, size
+from pipelines.report.wording import Law, anchor, count, duration, law_of, num_records, refused_by, share, size
 
 MODALITIES = {"text": "text-tokens", "image": "image-tokens", "audio": "audio-tokens"}
 Modes = Mapping[tuple[str, str], str]
@@ -123,16 +123,18 @@ def _reason(reason: ReasonFigures, statistics: Statistics, examples: str) -> dic
 
 def _tiles(s: Statistics) -> list[dict[str, str]]:
     seconds = [run.seconds for run in s.runs]
+    whole = num_records(s.num_in, s.steps)
+    of_what = "what went in" if whole == s.num_in else f"{count(whole)} that went in or were made of it"
     learned = s.sums.get("contract.num_learned_tokens")
     return [
         {"name": "rows", "value": count(s.num_out), "note": f"of {count(s.num_in)} records in"},
-        {"name": "refused", "value": count(s.num_refused), "note": f"{share(s.num_refused, s.num_in)} of what went in" if s.num_in else ""},
+        {"name": "refused", "value": count(s.num_refused), "note": f"{share(s.num_refused, whole)} of {of_what}"},
         {"name": "tokens", "value": wording.short(s.tokens.get("all", 0)), "note": f"{count(learned)} learned" if learned else ""},
         {"name": "size", "value": size(s.num_bytes), "note": f"{size(s.num_bytes / s.num_out)} a row" if s.num_out else ""},
         {
             "name": "build time",
             "value": duration(sum(seconds)) if seconds else "–",
-            "note": f"{len(seconds)} runs" if seconds else "not told",
+            "note": ("1 run" if len(seconds) == 1 else f"{len(seconds)} runs") if seconds else "not told",
         },
     ]
 

@@ -110,7 +110,7 @@ def _limits(broken: Sequence[tuple[Limit, Any]]) -> Markup:
         keeps = isinstance(value, (bool, int, float)) and limit.keeps(float(value))
         verdict = "within" if keeps else Markup("<strong class='example-wrong'>outside</strong>")
         rows.append((Markup("<code>{}</code>").format(limit.fact.name), value_text(value), asked(limit), verdict))
-    return table(("fact", "measured", "asked", ""), rows)
+    return table(("fact", "measured", "asked", "verdict"), rows)
 
 
 def asked(limit: Limit) -> str:

@@ -101,7 +101,7 @@
   const answer = (limit, least, most) => {
     const [kept, refused] = [sum(limit.kept), sum(limit.refused)];
     const stay = kept ? between(within(limit.kept, least, most), kept, "would stay") : "none has the fact";
-    const goOn = refused ? between(within(limit.refused, least, most), refused, "would pass here") : limit.untold ? "none whose value is told" : "none";
+    const goOn = refused ? between(within(limit.refused, least, most), refused, "would pass here") : limit.untold ? "none that it judges" : "none";
     return [`Rows kept now: ${stay}.`, `Refused so: ${goOn}${refused ? ", if nothing else refuses them" : ""}.`];
   };
   const SIGNS = { least: ["≥", ">"], most: ["≤", "<"] };

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from pipelines.report.figures import StepFigures
 UNITS = {"s": "s", "hz": "Hz", "px": "px", "db": "dB", "lufs": "LUFS", "bytes": "bytes", "tokens": "tokens", "chars": "characters"}
 MADE_ONE_TO_ONE = ("each", "batched", "ask")  # modes in which a record stays one record
 HOLDS, BROKEN = "holds", "broken"
+_IS = (("any_of", "is"), ("none_of", "is not"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,11 @@ def refused_by(step: StepFigures) -> int:
     return sum(step.rejects.values()) + step.num_faults
 
 
+def num_records(num_in: int, steps: Sequence[StepFigures]) -> int:
+    """Records that went in, and those that steps made of them beyond their number: what shares of refusals are of, never above 100 %."""
+    return num_in + sum(max(0, step.num_out - (step.num_in - refused_by(step))) for step in steps)
+
+
 def law_of(step: StepFigures, mode: str = "") -> Law:
     """The law of conservation of one step; `mode` is its feeding mode, empty where it is not known."""
     refused = refused_by(step)
@@ -123,7 +129,6 @@ def bounds(least: float | None, most: float | None) -> str:
 def condition(where: Mapping[str, Any]) -> str:
     """One condition of a limit, as recipe.json tells it."""
     name = " + ".join((where["fact"], *where.get("plus", ())))
-    told = [f"is {' or '.join(map(str, where['any_of']))}"] if where.get("any_of") else []
-    told += [f"is not {' or '.join(map(str, where['none_of']))}"] if where.get("none_of") else []
+    told = [f"{verb} {' or '.join(str(value) or '(empty)' for value in where[key])}" for key, verb in _IS if where.get(key)]
     told += [bounds(where.get("least"), where.get("most"))] if {"least", "most"} & {k for k, v in where.items() if v is not None} else []
     return f"{name} {' and '.join(told)}"

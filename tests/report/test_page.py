@@ -27,7 +27,7 @@ from pipelines.report.page import page_html
 from pipelines.report.scale import edges_for, merged, numbers_of, rebin, scale_for
 from pipelines.report.statistics import collect, from_json, to_json
 from pipelines.report.what_if import LEAST, Stop, bins_of, sliders_of, within
-from pipelines.report.wording import law_of, share, short, size
+from pipelines.report.wording import condition, law_of, num_records, share, short, size
 from schemas.corpus import CorpusError
 from tests.report import made
 from tests.report.measured import make
@@ -153,6 +153,23 @@ def test_an_empty_corpus_has_a_page() -> None:
 def test_the_law_of_conservation_is_said(step: StepFigures, mode: str, state: str, says: str) -> None:
     law = law_of(step, mode)
     assert (law.state, law.says) == (state, says)
+
+
+def test_conditions_of_limits_are_said() -> None:
+    assert condition({"fact": "text.language", "none_of": ["", "de"], "least": None}) == "text.language is not (empty) or de"
+    assert condition({"fact": "a.b", "plus": ["a.c"], "least": 1, "most": 2.5}) == "a.b + a.c 1 to 2.5"
+
+
+def test_refusals_are_a_share_of_all_records_there_were() -> None:
+    assert num_records(120, made.steps()) == 120 + 110  # the expansion made 215 of 105
+    slides = (StepFigures("c", "source", 5, 23), StepFigures("c", "keep", 23, 16, {"empty": 7}))
+    assert num_records(5, slides) == 23
+    index = tree(
+        index_html(
+            [(made.plain("c", 16), "c.html"), (made.statistics("d", num_in=5, num_refused=7, num_faults=0, steps=slides), "d.html")], "x"
+        )
+    )
+    assert [cell.get("data-value") for cell in index.find_class("share")] == ["0.0", str(7 / 23)]
 
 
 def test_a_broken_law_is_seen_on_the_page() -> None:
