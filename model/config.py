@@ -130,7 +130,7 @@ CONFIGS = {
     "tiny": ModelConfig(
         name="tiny",
         decoder=DecoderConfig(hidden_size=128, intermediate_size=256, num_layers=3, num_heads=4, num_kv_heads=2),
-        vision=VisionConfig(hidden_size=64, intermediate_size=128, num_layers=2, num_heads=2),
+        vision=VisionConfig(hidden_size=96, intermediate_size=192, num_layers=2, num_heads=2),
         audio=AudioConfig(hidden_size=96, intermediate_size=144, num_layers=2, num_heads=4, conv_channels=24),
         lora_vision=LoraConfig(16, 32),
         lora_speech=LoraConfig(20, 40, 0.01),

@@ -71,7 +71,9 @@ def _versions() -> dict[str, str]:
 def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
     """The places, in sorted order, where two JSON values differ, each with both values."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted((old.keys() | new.keys()) - {"fingerprint"}):
+        for name in sorted(
+            (old.keys() | new.keys()) - {"fingerprint"}, key=lambda name: (name == "limits", name)
+        ):  # they follow from the rest
             if name not in old or name not in new:
                 yield f"{where}{name} is {'absent from' if name not in old else 'only in'} the corpus that is there"
             else:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import jiwer
 
 from pipelines.demonstration.schedule import DIGITS, SPOKEN, SUMS, WORDS
+from pipelines.demonstration.words import GAP, LINE_END
 from processors import tokens
 from processors.dialogue import SPEAKER
 from processors.speech_text import SPOKEN as SPOKEN_TEXT
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from model.multimodal import Phi4MM
 
 BATCH = 16  # prompts answered at once
-MAX_NEW_TOKENS = {SUMS: 6, DIGITS: 10, WORDS: 24, SPOKEN: 6}
+MAX_NEW_TOKENS = {SUMS: 6, DIGITS: 10, WORDS: 72, SPOKEN: 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,8 @@ def character_error_rate(answered: Sequence[Answered]) -> float:
 
 
 def as_words(spelled: str) -> str:
-    """ "n i f a / b o k" as "nifa bok"."""
-    return spelled.replace(" ", "").replace("/", " ").strip()
+    """ "n i f a / b o k | t u n" as "nifa bok tun"."""
+    return spelled.replace(" ", "").replace(GAP.strip(), " ").replace(LINE_END.strip(), " ").strip()
 
 
 def guess_ratio(train: Sequence[Conversation], test: Sequence[Conversation]) -> float:

@@ -61,8 +61,8 @@ def split_of_scene(seed: int, scene: Scene) -> str:
 
 
 def draw(scene: Scene, rng: np.random.Generator) -> Image.Image:
-    """The scene on a light ground, each shape somewhere in its half."""
-    ground = int(rng.integers(225, 256))
+    """The scene on a grey ground, each shape somewhere in its half."""
+    ground = int(rng.integers(118, 139))
     picture = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), (ground, ground, ground))
     for at, (shape, colour) in enumerate(zip(scene.shapes, scene.colours, strict=True)):
         side = int(rng.integers(38, 50))
@@ -104,9 +104,9 @@ def make_pictures(folder: Path, seed: int, num_train: int = 600, num_test: int =
         write_lines(folder / f"{split}.jsonl", rows)
 
 
-def messages(chosen: list[tuple[str, str]]) -> list[dict[str, str]]:
-    """Turns of questions and answers, the picture before the first question."""
+def messages(chosen: list[tuple[str, str]], before: str = "<image>") -> list[dict[str, str]]:
+    """Turns of questions and answers, with something before the first question."""
     turns = []
     for number, (question, answer) in enumerate(chosen):
-        turns += [{"role": "user", "content": f"{'' if number else '<image>'}{question}"}, {"role": "assistant", "content": answer}]
+        turns += [{"role": "user", "content": f"{'' if number else before}{question}"}, {"role": "assistant", "content": answer}]
     return turns

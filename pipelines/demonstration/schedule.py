@@ -34,10 +34,10 @@ class Sizes:
     num_pictures: int = 600
     num_test: int = 160  # lines, and pictures, that are only tested
     sums_steps: int = 1_600
-    language_steps: int = 400
-    hearing_steps: int = 700
-    seeing_steps: int = 450
-    both_steps: int = 200
+    language_steps: int = 500
+    hearing_steps: int = 750
+    seeing_steps: int = 420
+    both_steps: int = 180
 
 
 FULL = Sizes()
@@ -107,7 +107,7 @@ def phases(parts: tuple[str, ...], sizes: Sizes) -> list[Phase]:
     found = [
         Phase(
             "1-language",
-            taking(stage_named("L2"), CHAT),
+            taking(stage_named("L2"), CHAT, weight_decay=0.1),
             shares(language=(1.0, everyone)),
             sizes.language_steps,
             2_500,
@@ -116,8 +116,8 @@ def phases(parts: tuple[str, ...], sizes: Sizes) -> list[Phase]:
         ),
         Phase(
             "2-sums",
-            taking(stage_named("L2"), CHAT),
-            shares(sums=(0.9, (SUMS,)), language=(0.1, everyone)) if SUMS in parts else {},
+            taking(stage_named("L2"), CHAT, weight_decay=0.1),
+            shares(sums=(0.97, (SUMS,)), language=(0.03, everyone)) if SUMS in parts else {},
             sizes.sums_steps,
             1_280 if set(parts) & set(everyone) else 640,
             3e-3,
@@ -137,7 +137,7 @@ def phases(parts: tuple[str, ...], sizes: Sizes) -> list[Phase]:
             taking(stage_named("V3"), CHAT),
             shares(words=(0.7, (WORDS,)), scenes=(0.3, (SPOKEN,))),
             sizes.seeing_steps,
-            2_500,
+            1_800,
             3e-3,
             "reading and looking, asked in writing; without V1 and V2, which need captions of a world that this model never saw",
         ),
@@ -146,7 +146,7 @@ def phases(parts: tuple[str, ...], sizes: Sizes) -> list[Phase]:
             taking(stage_named("VS"), CHAT, "vision_speech"),
             shares(spoken=(0.7, (SPOKEN,)), words=(0.3, (WORDS,))) if SPOKEN in parts else {},
             sizes.both_steps,
-            2_500,
+            1_800,
             1e-3,
             "the same questions asked aloud; the audio encoder and projector stay as the hearing phase left them",
         ),

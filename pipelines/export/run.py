@@ -18,7 +18,7 @@ from pipelines.build import BuildError, corpus_lock
 from pipelines.card import export_card
 from pipelines.croissant import croissant_of
 from pipelines.export.parquet import write_parquet
-from pipelines.export.parts import Part, plan_parts
+from pipelines.export.parts import Part, plain_schema, plan_parts
 from pipelines.export.webdataset import write_tar
 from pipelines.graph import Compute, compute_here
 from pipelines.recipe_file import first_difference
@@ -99,7 +99,7 @@ def export(
             done = _finished(to)
             missing = [part for part in parts if part.name not in done]
             on_files(len(parts) - len(missing), len(parts))
-            schema = read_schema(path / corpus.ledger()[0].shard.name)
+            schema = plain_schema(read_schema(path / corpus.ledger()[0].shard.name))
             for start in range(0, len(missing), wave):
                 _write_wave(path, to, missing[start : start + wave], schema, options, compute)
                 on_files(len(parts) - max(0, len(missing) - start - wave), len(parts))

@@ -15,6 +15,8 @@ def row_bytes(batch: pa.RecordBatch) -> np.ndarray:
 
 
 def _of(array: pa.Array) -> np.ndarray:
+    if isinstance(array, pa.ExtensionArray):  # log-Mels, in a process that has imported `datasets`
+        array = array.storage
     kind, num = array.type, len(array)
     total = np.full(num, 1 / 8 if array.null_count else 0.0)
     if pa.types.is_struct(kind):

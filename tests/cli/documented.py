@@ -96,6 +96,7 @@ NOT_RUN: dict[tuple[str, str], str] = {
     ("reasoning.md", "corpusmill build"): "a served model; tests/pipelines/endpoint has one",
     ("speech.md", "corpusmill build"): "weights of neural voices and ears, and a GPU",
     ("doctor.md", "corpusmill doctor --ray"): "a Ray, and the other checks once more",
+    ("requeue.md", "corpusmill requeue build.toml --corpus dpo --reason bad_proportion"): "a refusal that the demonstration does not have",
     ("sandbox.md", "python -m tests.benchmarks"): "minutes",
 }
 

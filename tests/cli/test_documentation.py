@@ -125,6 +125,9 @@ def prepare(document: str, scratch: Path) -> None:
         for name, word in (("textbooks", "theorem"), ("web", "bargain")):
             rows = [{"text": f"The {word} number {number} is about {word}s and {word} {number * 7}."} for number in range(60)]
             (scratch / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if document == "report.md":
+        for build in ("before", "after"):
+            shutil.copytree(scratch / "demo" / "corpora" / "asr", scratch / build / "asr")
     if document == "train.md":
         run(
             Command(document, ""),

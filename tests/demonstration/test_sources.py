@@ -13,7 +13,7 @@ import pytest
 from pipelines.demonstration import digits, pictures, sums, words
 from pipelines.demonstration.evaluation import as_words
 from pipelines.demonstration.held_out import TEST, TRAIN, split_of
-from pipelines.demonstration.language import BLANK, NUM_TOKENS, copied
+from pipelines.demonstration.language import BLANK, copied, told
 from pipelines.demonstration.schedule import TEST_VOICES, TRAIN_VOICES
 from pipelines.demonstration.voices import FLITE, TEST_FLITE, TEST_SPEAKERS, TRAIN_FLITE, TRAIN_VARIANTS
 from processors import tokens
@@ -57,39 +57,71 @@ def test_strings_of_digits_are_on_one_side() -> None:
     assert min(map(len, said)) > 100
 
 
+def words_of(split: str, count: int) -> set[str]:
+    return {word for number in range(count) for line in words.draw_page(5, split, number).lines for word in line}
+
+
 def test_words_of_the_test_are_never_drawn_in_training() -> None:
-    drawn = [{word for number in range(400) for word in words.words(5, split, str(number), 4)} for split in (TRAIN, TEST)]
+    drawn = [words_of(split, 60) for split in (TRAIN, TEST)]
     assert drawn[0] & drawn[1] == set()
     assert min(map(len, drawn)) > 300
     letters = [Counter("".join(side)) for side in drawn]
     assert set(letters[1]) <= set(letters[0])  # new words of known letters
-    assert set(words.draw_line(5, TEST, 3).words) <= drawn[1]
 
 
-def test_no_neighbouring_letters_are_the_same_and_a_line_fits_its_cells() -> None:
+def test_no_neighbouring_letters_are_the_same_and_every_line_but_the_last_fills_its_cells() -> None:
+    sizes: Counter[int] = Counter()
     for number in range(30):
-        line = words.draw_line(0, TRAIN, number)
-        assert len(" ".join(line.words)) <= words.CELLS
-        assert all(a != b for word in line.words for a, b in itertools.pairwise(word))
-        assert line.picture.size == (words.WIDTH_PX, words.HEIGHT_PX)
+        page = words.draw_page(0, TRAIN, number)
+        sizes[len(page.lines)] += 1
+        assert all(len(" ".join(line)) == words.CELLS for line in page.lines[:-1])
+        assert 3 <= len(" ".join(page.lines[-1])) <= words.CELLS
+        assert all(a != b for line in page.lines for word in line for a, b in itertools.pairwise(word))
+        assert page.picture.size == (words.WIDTH_PX, words.HEIGHT_PX)
+    assert set(sizes) <= {1, 2, 3, 4}
+    assert sizes[words.MAX_LINES] > 15
+
+
+def test_a_line_can_be_filled_after_every_word_that_is_drawn() -> None:
+    assert [cells for cells in range(1, 17) if words.fills(cells)] == [3, 4, 5, *range(7, 17)]
+    assert words.fitting_lengths(8) == (3, 4)  # 5 would leave room for a word of two
+    assert words.cut([["ab", "cd"], ["ef"]], 1) == [["ab"]]
+    assert words.cut([["ab", "cd"], ["ef"]], 3) == [["ab", "cd"], ["ef"]]
 
 
 def test_spelling_is_a_token_a_letter_and_can_be_read_back() -> None:
-    spelled = words.spelled(["nifa", "bok"])
-    assert spelled == "n i f a / b o k"
-    assert [tokens.decode([token]) for token in tokens.encode(spelled)] == ["n", " i", " f", " a", " /", " b", " o", " k"]
-    assert as_words(spelled) == "nifa bok"
+    spelled = words.spelled([["nifa", "bok"], ["tun"]])
+    assert spelled == "n i f a / b o k | t u n"
+    found = [tokens.decode([token]) for token in tokens.encode(spelled)]
+    assert found == ["n", " i", " f", " a", " /", " b", " o", " k", " |", " t", " u", " n"]
+    assert as_words(spelled) == "nifa bok tun"
 
 
-def test_a_line_to_copy_stands_where_its_picture_would() -> None:
-    assert plan_crops(words.WIDTH_PX, words.HEIGHT_PX, 36).num_tokens == NUM_TOKENS == 290
-    question, answer = copied(keyed_rng(0, "test", "copied"))
-    ids = tokens.encode(question.lstrip())
-    assert len(ids) == NUM_TOKENS + len(tokens.encode(words.QUESTION))
-    (blank,) = tokens.encode(BLANK)
-    assert [token for token in ids[: words.CELLS] if token != blank] == [
-        token for token in tokens.encode(answer) if token != tokens.encode(" /")[0]
-    ]
+def test_symbols_to_copy_stand_where_their_picture_would() -> None:
+    num_tokens = plan_crops(words.WIDTH_PX, words.HEIGHT_PX, 36).num_tokens
+    assert num_tokens == 341
+    ((question, answer),) = copied(keyed_rng(0, "test", "copied"))
+    ids = tokens.encode(question)
+    assert len(ids) == num_tokens + len(tokens.encode(words.QUESTION))
+    written = tokens.encode(" " + answer)
+    (blank,), (gap,) = tokens.encode(BLANK), tokens.encode(words.GAP)
+    told = [gap if token == blank else token for token in ids]
+    assert told[: len(written)] == written  # in the rows of the picture
+    view = words.MAX_LINES * (words.CELLS + 1) + 1
+    assert told[view : view + len(written)] == written  # and in those of its global view
+
+
+def test_a_told_scene_has_the_tokens_of_its_picture_and_is_of_the_training_side() -> None:
+    turns = told(keyed_rng(0, "test", "told"), seed=0)
+    assert len(turns) == 8
+    rows = turns[0][0].rpartition(words.LINE_END)[0] + words.LINE_END
+    assert len(tokens.encode(rows)) == plan_crops(pictures.WIDTH_PX, pictures.HEIGHT_PX, 36).num_tokens == 307
+    asked = {turns[0][0].rpartition(words.LINE_END)[2]: turns[0][1], **dict(turns[1:])}
+    scene = pictures.Scene(
+        (asked["Which shape is on the left?"], asked["Which shape is on the right?"]),
+        (asked["What colour is on the left?"], asked["What colour is on the right?"]),
+    )
+    assert pictures.split_of_scene(0, scene) == TRAIN
 
 
 def test_a_scene_is_on_one_side_and_looks_like_itself_alone() -> None:
