@@ -75,6 +75,7 @@ NAMES: dict[str, dict[str, str]] = {
     "speech.md": {"PATH": "demo/corpora/vision_speech"},
     "validate.md": {"demo/corpora/*": "demo/corpora/sqqa"},
     "language.md": {"65536": "16384"},
+    "report.md": {"corpora": "before"},  # a folder of one corpus instead of 32, which take a minute
 }
 
 # Training takes the steps of a document in seconds, hundreds of them in minutes: two are taken here.

@@ -114,6 +114,7 @@ def test_the_rate_divides_the_length(speak: Any, rate: float) -> None:
     assert len(sound(speak, asking())) == usual
 
 
+@pytest.mark.slow
 def test_a_clip_lends_its_voice_by_its_content(clone: Any, cloner: Path, references: tuple[Path, Path], tmp_path: Path) -> None:
     assert coqui(str(cloner)).clones
     low, high = references
