@@ -30,7 +30,7 @@ from pipelines.feed import WorkerLost
 from pipelines.recipe import Recipe
 from pipelines.requeue_replay import Replay
 from pipelines.run import SplitResult, probe_split, run_split
-from pipelines.step import Step
+from pipelines.step import Step, calls_at_once, pool_size, resources_of
 from schemas.replies import Replies
 
 CRASHES = (
@@ -216,23 +216,6 @@ def compute(tasks: Sequence[Any], workers: int, address: str | None, note: Calla
                     f"a worker died during a stage over the whole corpus ({type(cause).__name__}); run the same command again"
                 ) from error
             raise cause from error
-
-
-def pool_size(step: Step, workers: int) -> int:
-    """Actors of an opener: what the step says, else as many as there are workers."""
-    return step.pool or max(1, workers)
-
-
-def resources_of(step: Step) -> dict[str, float]:
-    """What an actor of an opener takes, as Ray names it: one CPU, unless its processor, or the engine that this opens, says otherwise."""
-    processor = step.processor
-    holders: tuple[Any, ...] = (processor, getattr(processor, "engine", None), getattr(getattr(processor, "pool", None), "engine", None))
-    return next((holder.resources for holder in holders if hasattr(holder, "resources")), {"num_cpus": 1})
-
-
-def calls_at_once(step: Step) -> int:
-    """Batches that an actor of an opener works on at a time: one, unless its engine says otherwise."""
-    return int(getattr(getattr(step.processor, "engine", None), "calls_at_once", 1))
 
 
 def needs(openers: list[Step], workers: int) -> dict[str, float]:

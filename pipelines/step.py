@@ -79,3 +79,20 @@ def gather(processor: Any, by: Fact | None = None, name: str | None = None) -> S
 def limits_of(step: Step) -> tuple[Limit, ...]:
     """What a step asks of facts: its processor's `bounds`, made from its fields; empty for one without."""
     return tuple(getattr(step.processor, "bounds", ()))
+
+
+def pool_size(step: Step, workers: int) -> int:
+    """Actors of an opener: what the step says, else as many as there are workers."""
+    return step.pool or max(1, workers)
+
+
+def resources_of(step: Step) -> dict[str, float]:
+    """What an actor of an opener takes, as Ray names it: one CPU, unless its processor, or the engine that this opens, says otherwise."""
+    processor = step.processor
+    holders: tuple[Any, ...] = (processor, getattr(processor, "engine", None), getattr(getattr(processor, "pool", None), "engine", None))
+    return next((holder.resources for holder in holders if hasattr(holder, "resources")), {"num_cpus": 1})
+
+
+def calls_at_once(step: Step) -> int:
+    """Batches that an actor of an opener works on at a time: one, unless its engine says otherwise."""
+    return int(getattr(getattr(step.processor, "engine", None), "calls_at_once", 1))

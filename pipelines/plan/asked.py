@@ -17,7 +17,7 @@ from typing import Any
 
 from pipelines.endpoint.budget import REPLIES, count_prompt_tokens
 from pipelines.endpoint.engine import OpenAiEngine
-from pipelines.step import ASK, Step
+from pipelines.step import ASK, Step, resources_of
 from processors import tokens
 from processors.engine import EngineStopped
 from processors.tasks.writing import Prompt, Reply
@@ -47,8 +47,8 @@ def engine_of(step: Step) -> Any:
 
 
 def resources(step: Step) -> tuple[float, float]:
-    """CPUs and GPUs that an actor of an opener takes, by the rule of pipelines/cluster.py."""
-    told = next((holder.resources for holder in (step.processor, engine_of(step)) if hasattr(holder, "resources")), {"num_cpus": 1})
+    """CPUs and GPUs that an actor of an opener takes."""
+    told = resources_of(step)
     return float(told.get("num_cpus", 0)), float(told.get("num_gpus", 0))
 
 

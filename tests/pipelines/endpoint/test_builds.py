@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.build import BuildError, Execution, build
-from pipelines.cluster import needs, resources_of
+from pipelines.cluster import needs
 from pipelines.endpoint_groups import Endpoint
 from pipelines.recipe import Recipe
 from pipelines.source import open_source
-from pipelines.step import each
+from pipelines.step import each, resources_of
 from pipelines.verify import verify
 from pipelines.writing import synthesis_steps
 from processors.dialogue import TextTask

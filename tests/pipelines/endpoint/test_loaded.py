@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from pipelines.build import BuildError, Execution, build
-from pipelines.cluster import resources_of
 from pipelines.endpoint.engine import OpenAiEngine
 from pipelines.endpoint.loaded import LoadedEngine, answer_all
 from pipelines.endpoint_groups import Endpoint
 from pipelines.recipe import PlanError
+from pipelines.step import resources_of
 from processors.engine import EngineMissing
 from processors.tasks.writing import Prompt, Reply
 from tests.hf import import_transformers

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from pipelines.cluster import resources_of
-from pipelines.step import ask
+from pipelines.step import ask, resources_of
 from processors.dialogue import LANGUAGE
 from processors.speech.engines import Clip, Heard, Speech, Word
 from processors.speech.hear import HEARD_BY, SECOND_HEARD_BY, Hear, HearingQuestion
