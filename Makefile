@@ -11,7 +11,7 @@ PROGRAMS := flite espeak-ng ffmpeg dot tesseract bwrap chromium
 export PYTHONDONTWRITEBYTECODE :=
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo test check fix bench clean
+.PHONY: setup demo test check fix bench sbom audit clean
 
 setup: .setup-done
 
@@ -51,6 +51,12 @@ bench: setup .bench-done
 .bench-done: pyproject.toml Makefile  # the peers that benchmarks compare with
 	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/python -m uv pip install --quiet --python $(BIN)/python -e '.[dev,bench]'
 	touch $@
+
+sbom: setup
+	$(BIN)/python -m tests.security.sbom
+
+audit: setup
+	$(BIN)/python -m tests.security.audit
 
 clean:
 	rm -rf demo build dist .pytest_cache .ruff_cache .mypy_cache

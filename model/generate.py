@@ -104,7 +104,9 @@ class _Run:
         self.per_call = model.config.hf_compat.rope_per_call
         self.embedded = list(model.embed(prompts).split(prompts.lengths))
         shape = (config.num_layers, len(prompts.lengths), config.num_kv_heads, capacity, config.head_dim)
-        self.keys, self.values = (torch.empty(shape, dtype=self.embedded[0].dtype, device=prompts.ids.device) for _ in range(2))
+        self.keys, self.values = (
+            torch.zeros(shape, dtype=self.embedded[0].dtype, device=prompts.ids.device) for _ in range(2)
+        )  # not empty: a place that no row has filled yet weighs nothing, which makes NaN of a NaN that memory held
         self.is_long = self._needs_long()
         self.hidden = self._fill(list(range(len(prompts.lengths))))
 

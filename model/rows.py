@@ -1,4 +1,4 @@
-"""Rows of a corpus on disk by number, memory-mapped: one row is read without its neighbours, one column without the others.
+"""Rows of a corpus by number, memory-mapped: one row is read without its neighbours, one column without the others.
 
 Which shards there are, and in what order, is what the ledger says.
 """
@@ -15,6 +15,7 @@ import pyarrow as pa
 from schemas.arrow import BatchRows
 from schemas.corpus import Corpus, CorpusError
 from schemas.records import Record
+from schemas.store import kept_copy, place_of
 
 MAX_OPEN_BATCHES = 512  # each holds its shard mapped; a process may hold 65,530 mappings (Linux)
 _SOURCES = ("image_sources", "audio_sources")
@@ -39,7 +40,7 @@ class CorpusRows:
     """
 
     def __init__(self, path: Path, only_training: bool = False) -> None:
-        self.path = Path(path)
+        self.path = place_of(str(path))
         self.only_training = only_training
         corpus = Corpus(self.path)
         recipe, self.totals = corpus.recipe(), corpus.totals()
@@ -90,7 +91,7 @@ class CorpusRows:
         """The record batches in order, each mapped for as long as it is used."""
         for shard, file in enumerate(self._files):
             index = self._index(shard)
-            with pa.memory_map(str(file)) as source:
+            with pa.memory_map(str(kept_copy(file))) as source:
                 for offset in index.offsets:
                     yield _read(source, offset, index.schema)
 
@@ -98,7 +99,7 @@ class CorpusRows:
         """Where the batches of a shard are; found by walking over their headers once."""
         if shard not in self._indices:
             offsets, num_rows = [], [0]
-            with pa.memory_map(str(self._files[shard])) as source:
+            with pa.memory_map(str(kept_copy(self._files[shard]))) as source:
                 schema = pa.ipc.read_schema(source)
                 while True:
                     offset = source.tell()
@@ -121,7 +122,7 @@ class CorpusRows:
         if records is None:
             if len(self._open) >= MAX_OPEN_BATCHES:
                 self._open.pop(next(iter(self._open)))  # the one opened first
-            with pa.memory_map(str(self._files[shard])) as source:
+            with pa.memory_map(str(kept_copy(self._files[shard]))) as source:
                 batch = _read(source, index.offsets[number], index.schema)
             if self.only_training:
                 batch = _for_training(batch)

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import complete, menu
+from pipelines import complete, menu, place
 from pipelines.failure import err_console, fail
 from pipelines.menu import BUILD, LOOK, MACHINE, TRAIN
 
@@ -88,6 +88,8 @@ def sample(
         "corpusmill build build.toml",
         "corpusmill build build.toml --corpus asr --set asr.max_s=20 --workers 8",
         "corpusmill build build.toml --out elsewhere --rebuild",
+        "corpusmill build build.toml --update --dry-run",
+        "corpusmill build build.toml --out s3://bucket/corpora",
     ),
 )
 def build_command(
@@ -99,10 +101,24 @@ def build_command(
         list[str] | None,
         typer.Option("--set", help="corpus.parameter=value, over the file's (may be repeated).", autocompletion=complete.parameters),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the corpora go, over the file's.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=place.path, help="Where the corpora go, over the file's: a folder, or a URL such as s3://bucket/corpora."),
+    ] = None,
     workers: Workers = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of our own on this machine.")] = None,
     rebuild: Annotated[bool, typer.Option(help="Remove what is there and start anew.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Retire what was made of files that changed or are gone.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Make anew what another recipe changes, and keep the rest.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be built, kept, made anew and retired, and why.")] = False,
+    log: Annotated[
+        Path | None,
+        typer.Option(envvar="CORPUSMILL_LOG", help="Add what happens to this file, one JSON object a line; see runbooks/observe.md."),
+    ] = None,
+    metrics_file: Annotated[
+        Path | None,
+        typer.Option(envvar="CORPUSMILL_METRICS_FILE", help="Keep Prometheus metrics in this file, in node_exporter's textfile format."),
+    ] = None,
     markdown: Markdown = False,
     as_json: AsJson = False,
 ) -> None:
@@ -113,10 +129,33 @@ def build_command(
         plan = read_build_file(build_file, set_ or (), corpus or ())
     except BuildFileError as error:
         raise fail(str(error), 2) from error
-    changes: dict[str, Any] = {"rebuild": rebuild or plan.execution.rebuild}
+    changes: dict[str, Any] = {
+        "rebuild": rebuild or plan.execution.rebuild,
+        "follow": follow or plan.execution.follow,
+        "update": update or plan.execution.update,
+    }
     changes |= {name: value for name, value in (("workers", workers), ("address", address)) if value is not None}
-    rows = build_jobs(list(plan.jobs), out or plan.out, dataclasses.replace(plan.execution, **changes), as_json)
-    show_summary(rows, as_json, markdown)
+    execution, folder = dataclasses.replace(plan.execution, **changes), out or plan.out
+    if dry_run:
+        from pipelines.growth.dry_run import show_dry_run
+
+        show_dry_run(plan.jobs, folder, execution, as_json)
+        return
+    with observed(log, metrics_file, execution):
+        show_summary(build_jobs(list(plan.jobs), folder, execution, as_json), as_json, markdown)
+
+
+@contextlib.contextmanager
+def observed(log: Path | None, metrics_file: Path | None, execution: Execution) -> Iterator[None]:
+    """Tells events and metrics of what is built inside. Files that cannot be written are a usage error."""
+    from pipelines.metrics import observing
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(observing(log, metrics_file, execution.address is not None))
+        except OSError as error:
+            raise fail(f"--log or --metrics-file: {error}", 2) from error
+        yield
 
 
 def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) -> list[dict[str, Any]]:
@@ -183,7 +222,9 @@ def show_summary(rows: list[dict[str, Any]], as_json: bool, markdown: bool = Fal
 
 
 @command("verify", LOOK, ("corpusmill verify demo/corpora/asr demo/corpora/image_text", "corpusmill verify demo/corpora/* --json"))
-def verify_command(paths: Annotated[list[Path], typer.Argument(help="Corpus directories.")], as_json: AsJson = False) -> None:
+def verify_command(
+    paths: Annotated[list[Path], typer.Argument(parser=place.path, help="Corpora: directories, or URLs of them.")], as_json: AsJson = False
+) -> None:
     """Re-read corpora and check checksums, schemas, conservation, unique keys, exact tokens, and that no file is an orphan."""
     from pipelines.verify import verify
     from schemas.arrow import SchemaError
@@ -225,9 +266,9 @@ add(
 
 @command("pack", BUILD, ("corpusmill pack demo/corpora/language_pretrain --context 4096",))
 def pack(
-    path: Annotated[Path, typer.Argument(help="A corpus of documents or text conversations.")],
+    path: Annotated[Path, typer.Argument(parser=place.path, help="A corpus of documents or text conversations.")],
     context: Annotated[int, typer.Option(min=2, help="Tokens of a sequence.")] = 4_096,
-    out: Annotated[Path | None, typer.Option(help="Where the packed corpus goes; default: beside the corpus.")] = None,
+    out: Annotated[Path | None, typer.Option(parser=place.path, help="Where the packed corpus goes; default: beside the corpus.")] = None,
     workers: Workers = None,
     rebuild: Annotated[bool, typer.Option(help="Remove what is there and start anew.")] = False,
     as_json: AsJson = False,
@@ -241,18 +282,18 @@ def pack(
     from schemas.corpus import CorpusError
 
     try:
-        recipe = pack_recipe(f"{path.resolve().name}-{context}", open_corpus(path), context)
+        recipe = pack_recipe(f"{path.absolute().name}-{context}", open_corpus(path), context)
     except (PlanError, CorpusError) as error:
         raise fail(f"packing {path}: {error}", 2) from error
     rows = [
-        build_job(recipe.name, partial(only, recipe), out or path.resolve().parent, Execution(workers=workers, rebuild=rebuild), as_json)
+        build_job(recipe.name, partial(only, recipe), out or path.absolute().parent, Execution(workers=workers, rebuild=rebuild), as_json)
     ]
     show_summary(rows, as_json)
 
 
 @command("calibrate", LOOK, ("corpusmill calibrate demo/corpora/vision_speech --fact speech.wer",))
 def calibrate_command(
-    path: Annotated[Path, typer.Argument(help="A corpus whose speech was heard and compared with its text.")],
+    path: Annotated[Path, typer.Argument(parser=place.path, help="A corpus whose speech was heard and compared with its text.")],
     labels: Annotated[Path | None, typer.Option(help="JSONL rows `key` and `ok`: ok false where the speech is not the text.")] = None,
     caught: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the wrong rows that must be refused.")] = 0.98,
     fact: Annotated[str, typer.Option(help="The measurement to set a threshold for.")] = "speech.error_rate",
@@ -337,6 +378,35 @@ add(
     ("corpusmill requeue build.toml --corpus asr --failure fault",),
 )
 add(
+    "submit",
+    "pipelines.submit:submit_command",
+    "Submit a build to a Ray cluster as a job and follow it; submitted again after a loss, it goes on where it was.",
+    BUILD,
+    ("corpusmill submit build.toml --address http://head:8265", "corpusmill submit build.toml --address http://head:8265 --detach"),
+)
+add("jobs", "pipelines.submit:app", "See, follow and stop the jobs that were submitted to a cluster.", BUILD)
+add(
+    "compact",
+    "pipelines.growth.compact_command:compact_command",
+    "Write a corpus of many small shards anew with few large ones: the same rows, order, refusals and counts, checked.",
+    BUILD,
+    ("corpusmill compact corpora/asr --target-size 512MB --out published",),
+)
+add(
+    "mix",
+    "pipelines.growth.mix_command:mix_command",
+    "Mix corpora of one kind in exact proportion, by rows or by tokens: a corpus whose rows name those that they were.",
+    BUILD,
+    ("corpusmill mix mix.toml --dry-run", "corpusmill mix mix.toml"),
+)
+add(
+    "copy",
+    "pipelines.copy:copy_command",
+    "Copy a finished corpus to another folder or object store, every checksum compared; a stopped copy goes on.",
+    BUILD,
+    ("corpusmill copy demo/corpora/asr s3://bucket/corpora/asr",),
+)
+add(
     "export",
     "pipelines.export.command:export_command",
     "Export a corpus to Parquet or WebDataset, with its card, Croissant metadata and checksums; a stopped export goes on.",
@@ -366,6 +436,13 @@ add(
 )
 add("classifier", "pipelines.classify:app", "Train and apply linear classifiers of text.", TRAIN)
 add("checkpoint", "pipelines.checkpoints:app", "Convert weights between the official code, transformers and training runs.", TRAIN)
+add(
+    "gc",
+    "pipelines.growth.gc_command:gc_command",
+    "Show what lies in a folder of corpora and belongs to none of them, with sizes; --delete removes it.",
+    MACHINE,
+    ("corpusmill gc corpora", "corpusmill gc corpora --delete --only orphan"),
+)
 add(
     "doctor",
     "pipelines.doctor:doctor_command",

@@ -33,6 +33,8 @@ from schemas.outcome import Reason, Reject
 from schemas.parts import Text, ToolCall, ToolResult
 from schemas.records import Conversation, Document, FactValue, Preference, Record, turns_of
 from schemas.shard import TEMPORARY_PREFIX, remove_files, write_replacing
+from schemas.store import fetched, kept_copy
+from schemas.store import place_of as place_at
 
 REJECT, MARK = "reject", "mark"
 MAX_LISTED, MAX_TOLD_CHARS = 20, 300  # of the hits of a record, and of a matched text in a reject
@@ -81,7 +83,7 @@ def read_benchmark(path: str | Path, name: str = "", columns: Sequence[str] = ()
 
     Raises: ValueError for a file without text in such columns, or which is no JSON; FileNotFoundError.
     """
-    path = Path(path)
+    path = place_at(str(path))
     files = sorted(one for one in path.rglob("*") if one.name.endswith(SUFFIXES)) if path.is_dir() else [path]
     if not files:
         raise ValueError(f"no benchmark in {path}: expected files that end with {', '.join(SUFFIXES)}")
@@ -121,11 +123,12 @@ def _text(value: object) -> str:
 
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
     if file.name.endswith(".parquet"):
-        with pq.ParquetFile(file) as table:
+        with fetched(file) as local, pq.ParquetFile(local) as table:
             for batch in table.iter_batches(1_024):
                 yield from batch.to_pylist()
         return
-    with io.BufferedReader(pa.input_stream(file, compression="detect")) as raw:
+    packed = {".gz": "gzip", ".zst": "zstd"}.get(file.suffix)
+    with fetched(file) as local, io.BufferedReader(pa.input_stream(local, compression=packed)) as raw:
         if ".jsonl" in file.name or file.name.endswith(".ndjson"):
             for number, line in enumerate(iter(lambda: raw.readline(MAX_ROW_BYTES), b""), 1):
                 if line.strip():
@@ -173,7 +176,9 @@ def write_index(
     """
     into.mkdir(parents=True, exist_ok=True)
     remove_files(list(into.glob(f"{TEMPORARY_PREFIX}*benchmarks-*")))  # of a build that died while it wrote
-    items = itertools.chain.from_iterable(read_benchmark(one) if isinstance(one, (str, Path)) else one for one in benchmarks)
+    items = itertools.chain.from_iterable(
+        one if isinstance(one, Iterable) and not isinstance(one, str) else read_benchmark(one) for one in benchmarks
+    )
     index = make_index(items, background, max_items, max_documents)
     table = pa.table({"hash": index.hashes, "part": index.part_of, "place": index.place_of})
     table = table.replace_schema_metadata({"n": str(N), "parts": canonical_json([asdict(part) for part in index.parts])})
@@ -190,7 +195,7 @@ def write_index(
 @functools.lru_cache(maxsize=2)
 def load_index(path: str) -> Index:
     """The index of a file that `write_index` wrote; its columns stay on disk, mapped into memory."""
-    table = pa.ipc.open_file(pa.memory_map(path)).read_all()
+    table = pa.ipc.open_file(pa.memory_map(str(kept_copy(place_at(path))))).read_all()
     metadata = table.schema.metadata or {}
     if metadata.get(b"n") != str(N).encode():
         raise ValueError(f"{path} is no index of {N}-grams; write it again")

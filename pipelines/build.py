@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from pipelines.begun import NUM_DEATHS, Begun
 from pipelines.card import write_card
 from pipelines.croissant import croissant_of
 from pipelines.endpoint.ledger import Spent, spent_on
+from pipelines.failure import BuildError as BuildError
 from pipelines.feed import Caller, LocalCaller
 from pipelines.graph import compute_here
+from pipelines.growth.change import Change
+from pipelines.growth.rules import allowed_change, plan_settlement
+from pipelines.growth.settle import Growth, Settlement, growth_of, resume_settling, settle, told_growth, unfinish
+from pipelines.logs import SPLIT_STARTED, tell
 from pipelines.recipe import Recipe
-from pipelines.recipe_file import first_difference, recipe_file, recipe_text
+from pipelines.recipe_file import recipe_text
 from pipelines.requeue_journal import Journal, end_requeue, set_aside
 from pipelines.requeue_replay import Replay
-from pipelines.run import SplitResult, run_split
+from pipelines.run import FencedOut, SplitResult, run_split
 from pipelines.runs import runs_file, tell_run
 from pipelines.stage import STAGES, Earlier, Stage, stage_folder
+from pipelines.step import StepResources
 from processors.engine import EngineStopped
 from schemas.corpus import FOLDERS, JOURNAL, Corpus, content_of, finish, sum_ledger
-from schemas.identity import canonical_json
-from schemas.lock import Held, hold, lock_beside
+from schemas.lock import Held, Lost, holds, lock_beside, owned
 from schemas.replies import Replies
-from schemas.shard import is_no_space, write_if_absent
+from schemas.retry import StoreError
+from schemas.scratch import scratch_root
+from schemas.sending import end_uploads
+from schemas.shard import is_no_space, remove_files, write_if_absent
+from schemas.store import is_remote, place_of
 
 SMALL_ROWS = 600  # about ten seconds of the slowest steps
 SMALL_ASKED_ROWS = 40  # and of models that take a quarter of a second a row
 BYTES_PER_ROW = 2_048  # of archives that do not say how many rows they have: about a packed page of text
+LATER_WAIT_S = 60.0  # for the lock of a later stage, which `corpusmill gc` may hold for a while
 SMALL_GRAPH_ROWS = 50_000  # a stage over a whole corpus of so few rows takes less time than Ray's start
-
-
-class BuildError(RuntimeError):
-    """The build cannot go on; the message says what was being done, what is wrong and what to do."""
 
 
 class Progress(Protocol):
@@ -63,17 +68,23 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How a recipe is run. `workers` None chooses: in-process for small sources, else a worker a CPU; 0 is in-process.
+    """How a recipe is run. `workers` None chooses: in-process for small sources, else a worker a CPU, of the cluster at `address` if there is one; 0 is in-process.
 
-    `replies` is the folder in which the replies of models are kept; by default `.replies` beside the corpora.
+    A split's task takes `cpus` and `memory` (bytes; 0: nobody counts it) of a node; `steps` says what a step's model actors take. `replies` is the
+    folder in which the replies of models are kept; by default `.replies` beside the corpora.
     """
 
     workers: int | None = None
     address: str | None = None
+    cpus: float = 1.0
+    memory: int = 0
+    steps: Mapping[str, StepResources] = field(default_factory=dict)
     fault_budget: float = 0.01
     min_faults: int = 10
     replies: str = ""
     rebuild: bool = False
+    follow: bool = False  # splits that the source no longer has are retired
+    update: bool = False  # what another recipe changes is made anew
 
 
 @dataclass
@@ -98,20 +109,22 @@ class BuildResult:
     num_run: int = 0
     num_new: int = 0
     whole: Counter[str] = field(default_factory=Counter)
+    growth: Growth | None = None  # of a corpus that was whole before, or is another one now
 
 
 @contextlib.contextmanager
-def corpus_lock(corpus: Path) -> Iterator[str]:
-    """Keeps a second builder out. Gives the token that workers compare before they commit (see `holds_token`)."""
-    with contextlib.ExitStack() as stack:
-        try:
-            handle = stack.enter_context(hold(lock_beside(corpus)))
-        except Held:
-            raise BuildError(f"another build holds {corpus} (lock {lock_beside(corpus)}); wait for it or stop it") from None
-        token = uuid.uuid4().hex
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, token.encode(), 0)
-        yield token
+def corpus_lock(corpus: Path, wait_s: float = 0.0) -> Iterator[str]:
+    """Keeps a second builder out. Gives the token that workers compare before they commit (see `holds_token`).
+
+    Raises: BuildError where another builder lives and has not ended after `wait_s`, or took the corpus over; StoreError.
+    """
+    try:
+        with owned(corpus, wait_s) as token:
+            yield token
+    except Held as held:
+        raise BuildError(f"another build holds {corpus} (lock {lock_beside(corpus)}: {held}); wait for it or stop it") from None
+    except Lost as lost:
+        raise BuildError(f"{corpus} was lost to another build: {lost}; what it had committed stays and is true") from None
 
 
 def replies_folder(corpus: Path) -> Path:
@@ -121,12 +134,12 @@ def replies_folder(corpus: Path) -> Path:
 
 
 def kept_replies(execution: Execution, corpus: Path) -> Path:
-    return Path(execution.replies) if execution.replies else replies_folder(corpus)
+    return place_of(execution.replies) if execution.replies else replies_folder(corpus)
 
 
 def holds_token(corpus: Path, token: str) -> bool:
     """Whether the build with this token still owns the corpus."""
-    return lock_beside(corpus).read_text() == token
+    return holds(corpus, token)
 
 
 def _tell_run(result: BuildResult) -> None:
@@ -142,6 +155,7 @@ def _tell_run(result: BuildResult) -> None:
         "asked": dict(result.asked),
         "known": dict(result.known),
         "spent": asdict(result.spent),
+        **({"growth": asdict(result.growth)} if result.growth else {}),
     }
     tell_run(result.path, told)
 
@@ -153,11 +167,13 @@ def build(
     progress: Progress | None = None,
     sessions: contextlib.ExitStack | None = None,
     later: Sequence[Path] = (),
+    derived: bool = False,
 ) -> BuildResult:
-    """Builds, resumes, or finds already built, the corpus `out/<recipe.name>`.
+    """Builds, resumes, lets grow, or finds already built, the corpus `out/<recipe.name>`.
 
     A Ray that is started goes on `sessions`, for the builds that follow; without them it ends with the build. `later` are the corpora
-    of the stages after this one: where a requeue was stopped, and its end changes what they are made from, they are removed.
+    of the stages after this one, which count as unfinished when what they are made from changes. `derived`: it is made from the stage before
+    it, and follows that without being told.
 
     Raises:
         BuildError: other parameters than the corpus that is there, a changed source, too many faults, a full or read-only disk,
@@ -166,21 +182,25 @@ def build(
     execution, progress = execution or Execution(), progress or Quiet()
     path = out / recipe.name
     with own_corpus(path) as token:
-        return build_locked(recipe, Corpus(path), token, execution, progress, sessions, later)
+        return build_locked(recipe, Corpus(path), token, execution, progress, sessions, later, derived=derived)
 
 
 @contextlib.contextmanager
-def own_corpus(path: Path) -> Iterator[str]:
+def own_corpus(path: Path, wait_s: float = 0.0) -> Iterator[str]:
     """Keeps a second builder out, as `corpus_lock`; what stops the work of the block for good is told as a BuildError."""
     try:
-        with corpus_lock(path) as token:
+        with corpus_lock(path, wait_s) as token:
             yield token
     except EngineStopped as stopped:
         raise BuildError(f"building {path}: {stopped}") from stopped
+    except FencedOut as fenced:
+        raise BuildError(f"building {path}: {fenced}; what was committed before stays and is true") from fenced
+    except StoreError as error:
+        raise BuildError(f"building {path}: {error}") from error
     except OSError as error:
         if is_no_space(error):
             raise BuildError(
-                f"building {path}: the disk is full ({error}); free space and run the same command, it goes on where it stopped"
+                f"building {path}: the disk is full ({error}{f'; scratch space is {scratch_root()}' if is_remote(path) else ''}); free space and run the same command, it goes on where it stopped"
             ) from error
         if isinstance(error, PermissionError) or error.errno == 30:  # EROFS
             raise BuildError(f"building {path}: cannot write ({error}); choose a writable folder with --out") from error
@@ -204,6 +224,24 @@ def build_stages(
         with contextlib.ExitStack() as own:
             return build_stages(stages, out, execution, progress, own)
     execution = execution or Execution()
+    with own_stages(stages, out):
+        return _build_stages(stages, out, execution, progress, sessions)
+
+
+@contextlib.contextmanager
+def own_stages(stages: Sequence[Stage], out: Path) -> Iterator[None]:
+    """Keeps whoever removes lists that no recipe names away while stages are built: between two stages none of their own locks is held."""
+    with own_corpus(out / STAGES / stages[-1].name) if len(stages) > 1 else contextlib.nullcontext():
+        yield
+
+
+def _build_stages(
+    stages: Sequence[Stage],
+    out: Path,
+    execution: Execution,
+    progress: Callable[[], contextlib.AbstractContextManager[Progress]],
+    sessions: contextlib.ExitStack,
+) -> list[BuildResult]:
     results: list[BuildResult] = []
     for number, stage in enumerate(stages, 1):
         with progress() as shown:
@@ -211,7 +249,7 @@ def build_stages(
             compute = partial(compute_for, execution, Corpus(before), sessions, shown.note) if before else compute_here
             recipe = stage.make(Earlier(before, compute, stage_folder(out, stage.name, False)))
             folder = stage_folder(out, stage.name, number == len(stages))
-            results.append(build(recipe, folder, execution, shown, sessions, later_stages(stages, number, out)))
+            results.append(build(recipe, folder, execution, shown, sessions, later_stages(stages, number, out), derived=number > 1))
     return results
 
 
@@ -245,6 +283,7 @@ def build_locked(
     sessions: contextlib.ExitStack | None,
     later: Sequence[Path] = (),
     replay: Replay | None = None,
+    derived: bool = False,
 ) -> BuildResult:
     """Builds what is not committed, for the owner of the corpus; with `replay` its splits alone, of which it keeps what it does not replay.
 
@@ -253,17 +292,25 @@ def build_locked(
     start = time.perf_counter()
     if execution.rebuild:
         _remove_corpus(corpus)
+    resume_settling(corpus)  # of a growth that was stopped
     requeued = set_aside(corpus)  # what a requeue that was stopped had chosen counts as not committed
-    _check_recipe(recipe, corpus)
-    corpus.remove_orphans()
+    change = _check_recipe(recipe, corpus, execution, derived)
     splits = recipe.source.splits()
-    committed = corpus.committed()
-    check_splits(corpus, splits, committed | set(requeued.splits if requeued else ()))
+    was_whole = corpus.is_complete()
+    settlement = plan_settlement(recipe, corpus, splits, change, execution, derived, requeued)
+    if settlement:
+        _carry_out(corpus, settlement, later)
+    committed = corpus.recover()
     missing = [split for split in splits if split.id not in committed]
     pending = [split for split in missing if replay is None or split.id in replay.splits]
     workers = _choose_workers(execution, pending, any(step.is_opener for step in recipe.steps))
-    budget = _FaultBudget(execution, sum_ledger(corpus.ledger()))
+    budget = _FaultBudget(execution, sum_ledger(corpus.entries() if pending else ()))
     result = BuildResult(recipe.name, corpus.path, {}, 0.0, len(pending), len(committed), workers)
+    result.growth = growth_of(settlement, was_whole, pending, len(committed))
+    for line in told_growth(result.growth) if result.growth else ():
+        progress.note(f"{recipe.name}: {line}")
+    if pending:
+        unfinish(corpus)
     rows = 0 if any(split.num_rows < 0 for split in pending) else sum(split.num_rows for split in pending)  # 0: not known
     progress.start(recipe.name, len(splits), len(committed), rows)
 
@@ -284,21 +331,22 @@ def build_locked(
     before = spent_on(replies)[0] if asks else Spent()
     try:
         if pending:
-            _run_pending(recipe, pending, corpus.path, token, workers, execution, on_split, progress, sessions, replay)
+            result.workers = _run_pending(recipe, pending, corpus.path, token, workers, execution, on_split, progress, sessions, replay)
     finally:
         progress.end()
     if requeued:
         _end_requeue(corpus, requeued, later)
-    corpus.remove_orphans()
+    if pending:
+        corpus.remove_orphans()
     if len(pending) < len(missing):  # a build that was stopped is not ended by a requeue
         result.totals = sum_ledger(corpus.ledger())
-    elif not pending and corpus.is_complete():
+    elif not pending and corpus.is_complete() and settlement is None:
         result.totals = corpus.totals()
     else:
         result.totals = finish(corpus, partial(write_card, recipe), partial(croissant_of, corpus))
     result.spent = spent_on(replies)[0] - before if asks else Spent()
     result.seconds = time.perf_counter() - start
-    if pending:
+    if pending or settlement:
         _tell_run(result)
     return result
 
@@ -324,22 +372,38 @@ def _run_pending(
     progress: Progress,
     sessions: contextlib.ExitStack | None,
     replay: Replay | None,
-) -> None:
+) -> int:
+    """Runs and commits splits; gives how many ran at a time, 0 in this process."""
     replies = Replies(kept_replies(execution, path))
     if workers == 0:
+        begun = Begun(path)
+        deadly = [split for split in pending if split.id in begun.killers()]
+        if deadly:
+            progress.note(
+                f"splits at which this build died {NUM_DEATHS} times are run by a worker: {', '.join(split.path for split in deadly[:3])}"
+            )
+            _run_pending(recipe, deadly, path, token, 1, execution, on_split, progress, sessions, replay)
+            for split in deadly:
+                begun.forget(split.id)
+            pending = [split for split in pending if split not in deadly]
         with contextlib.ExitStack() as stack:
             openers = [step for step in recipe.steps if step.is_opener]
             callers: dict[str, Caller] = {step.name: LocalCaller(stack.enter_context(step.open(replies))) for step in openers}
             run = replay.run_split if replay else run_split
             for split in pending:
-                on_split(run(recipe, split, path, callers, may_commit=lambda: holds_token(path, token), replies=replies))
-        return
+                tell(SPLIT_STARTED, corpus=recipe.name, split=split.id)
+                with begun.working_on(split.id):
+                    done = run(recipe, split, path, callers, may_commit=lambda: holds_token(path, token), replies=replies)
+                on_split(done)
+        return 0
     from pipelines import cluster  # Ray takes a second to import; in-process builds do without
 
+    said = None if execution.address else workers  # a cluster is filled where nobody says how many splits run at a time
     if sessions is not None:
-        wanted = cluster.needs([step for step in recipe.steps if step.is_opener], workers)
+        wanted = cluster.needs([step for step in recipe.steps if step.is_opener], workers, execution)
         sessions.enter_context(cluster.session(workers, wanted["CPU"], execution.address, progress.note))
-    cluster.run_splits(recipe, pending, path, token, replies, workers, execution.address, on_split, progress.note, replay)
+    wanted_workers = execution.workers or said
+    return cluster.run_splits(recipe, pending, path, token, replies, wanted_workers, execution, on_split, progress.note, replay)
 
 
 def _choose_workers(execution: Execution, pending: list[Any], asks_models: bool) -> int:
@@ -363,44 +427,32 @@ def _about_rows(split: Any) -> int:
 
 def _remove_corpus(corpus: Corpus) -> None:
     """Removes a corpus, its ledger first of all, so that a half-removed one never looks whole."""
-    for file in (corpus.path / "corpus.json", corpus.path / "state.json", runs_file(corpus.path), corpus.path / JOURNAL):
+    first = [corpus.path / name for name in ("corpus.json", "state.json", JOURNAL)]
+    for file in (*first, runs_file(corpus.path)):
         file.unlink(missing_ok=True)
-    for file in corpus.ledger_files():
-        file.unlink()
-    for file in corpus.files():
-        if file.parts[0] in FOLDERS or len(file.parts) == 1:
-            (corpus.path / file).unlink()
+    remove_files(corpus.ledger_files())
+    remove_files([corpus.path / file for file in corpus.files() if file.parts[0] in FOLDERS or len(file.parts) == 1])
+    end_uploads(corpus.path)
 
 
-def _check_recipe(recipe: Recipe, corpus: Corpus) -> None:
-    wanted = recipe_file(recipe)
+def _check_recipe(recipe: Recipe, corpus: Corpus, execution: Execution, derived: bool) -> Change | None:
+    """As `allowed_change`; a corpus that has no recipe gets it."""
     if (corpus.path / "recipe.json").is_file():
-        difference = first_difference(corpus.recipe(), json.loads(canonical_json(wanted)))
-        if difference:
-            raise BuildError(
-                f"{corpus.path} was begun with another recipe: {difference}. "
-                "Use the old value, another --out, or --rebuild to remove it and start anew"
-            )
-        return
+        return allowed_change(recipe, corpus, execution, derived)
     corpus.path.mkdir(parents=True, exist_ok=True)
     if corpus.ledger_files():
         raise BuildError(f"{corpus.path} has a ledger but no recipe.json; it is damaged. Use --rebuild to remove it and start anew")
     write_if_absent(corpus.path / "recipe.json", recipe_text(recipe).encode())
+    return None
 
 
-def check_splits(corpus: Corpus, splits: list[Any], committed: set[str]) -> None:
-    """Raises BuildError for a source without splits, with one twice, or without one that the corpus holds."""
-    if not splits:
-        raise BuildError(f"building {corpus.path}: the source has no data; check its path and format")
-    doubled = [split_id for split_id, count in Counter(split.id for split in splits).items() if count > 1]
-    if doubled:
-        raise BuildError(f"building {corpus.path}: splits {doubled[:3]} occur twice in the source; it would double records")
-    gone = committed - {split.id for split in splits}
-    if gone:
-        raise BuildError(
-            f"{corpus.path} holds {len(gone)} splits that its source no longer has (first {min(gone)}): the source has changed. "
-            "Use --rebuild to start anew, or another --out"
-        )
+def _carry_out(corpus: Corpus, settlement: Settlement, later: Sequence[Path]) -> None:
+    """Settles a corpus. Where splits leave it, the corpora of later stages count as unfinished first: nobody takes them for up to date."""
+    for path in later if settlement.retired or settlement.dropped else ():
+        if path.is_dir():
+            with corpus_lock(path, LATER_WAIT_S):
+                unfinish(Corpus(path))
+    settle(corpus, settlement)
 
 
 class _FaultBudget:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import tomllib
 import types
 import typing
@@ -34,7 +35,10 @@ from pipelines.corpora import CORPORA
 from pipelines.corpus_source import open_corpus
 from pipelines.source import open_source
 from pipelines.stage import Stage
+from pipelines.step import StepResources
 from pipelines.union import Union
+from schemas.retry import StoreError
+from schemas.store import PlaceError, place_of
 
 
 class BuildFileError(ValueError):
@@ -111,6 +115,16 @@ def read_build_file(path: Path, overrides: Sequence[str] = (), only: Sequence[st
     Raises:
         BuildFileError: TOML that does not parse, an unknown or ill-typed word, a source that cannot be opened.
     """
+    raw, corpora = read_tables(path, overrides, only)
+    jobs = tuple(read_job(name, table, path.parent, f"{path} [corpora.{name}]") for name, table in corpora.items())
+    return BuildFile(_read_out(raw.get("out", "corpora"), path), jobs, read_execution(raw.get("execution", {}), f"{path} [execution]"))
+
+
+def read_tables(path: Path, overrides: Sequence[str] = (), only: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """A build file as it is written, and the tables of the wanted corpora by name, overrides put in; no source is opened.
+
+    Raises: BuildFileError: TOML that does not parse, an unknown word or corpus.
+    """
     try:
         raw = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -127,8 +141,17 @@ def read_build_file(path: Path, overrides: Sequence[str] = (), only: Sequence[st
     for name in wanted:
         if name not in corpora:
             raise BuildFileError(f"corpus {name!r} is not in {path}; {words.hint(name, corpora)}")
-    jobs = tuple(read_job(name, corpora[name], path.parent, f"{path} [corpora.{name}]") for name in wanted)
-    return BuildFile(path.parent / raw.get("out", "corpora"), jobs, read_execution(raw.get("execution", {}), f"{path} [execution]"))
+    return raw, {name: corpora[name] for name in wanted}
+
+
+def _read_out(said: Any, file: Path) -> Path:
+    """Where the corpora go: a path relative to the build file, or the URL of a place in a store."""
+    if not isinstance(said, str):
+        raise BuildFileError(f'{file} out is {said!r}; expected a path or a URL, such as out = "s3://bucket/corpora"')
+    try:
+        return place_of(said) if "://" in said else file.parent / said
+    except PlaceError as error:
+        raise BuildFileError(f"{file} out: {error}") from error
 
 
 def _by_name(tables: dict[str, Any]) -> dict[str, Any]:
@@ -144,11 +167,53 @@ def _by_name(tables: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_execution(table: dict[str, Any], where: str) -> Execution:
-    """The `[execution]` table."""
+    """The `[execution]` table; names of steps are checked where a recipe is run, which knows them."""
     hints = typing.get_type_hints(Execution)
     known = {f.name: hints[f.name] for f in dataclasses.fields(Execution)}
     _check_words(table, tuple(known), where)
-    return Execution(**{name: typed(value, known[name], f"{where} {name}") for name, value in table.items()})
+    said = {name: typed(value, known[name], f"{where} {name}") for name, value in table.items() if name not in ("memory", "steps")}
+    if "memory" in table:
+        said["memory"] = _read_bytes(table["memory"], f"{where} memory")
+    steps = table.get("steps", {})
+    if not isinstance(steps, dict) or not all(isinstance(step, dict) for step in steps.values()):
+        raise BuildFileError(
+            f"{where} steps is {steps!r}; expected tables such as [execution.steps.hear] with pool, cpus, gpus, memory, resources"
+        )
+    execution = Execution(**said, steps={name: _read_step(step, f"{where} [steps.{name}]") for name, step in steps.items()})
+    for name, value in (("cpus", execution.cpus), ("workers", execution.workers or 0)):
+        if value < 0:
+            raise BuildFileError(f"{where} {name} is {value}, expected 0 or more")
+    return execution
+
+
+def _read_step(table: dict[str, Any], where: str) -> StepResources:
+    """What `[execution.steps.<step>]` says of the actors of a step."""
+    _check_words(table, tuple(field.name for field in dataclasses.fields(StepResources)), where)
+    said: dict[str, Any] = {
+        name: typed(table[name], int if name == "pool" else float, f"{where} {name}") for name in ("pool", "cpus", "gpus") if name in table
+    }
+    for name, value in said.items():
+        if value < (1 if name == "pool" else 0):
+            raise BuildFileError(f"{where} {name} is {value}, expected {'1 or more' if name == 'pool' else '0 or more'}")
+    if said.get("gpus", 0) > 1 and said["gpus"] % 1:
+        raise BuildFileError(f"{where} gpus is {said['gpus']}; expected a part of one GPU, or whole ones")
+    if "memory" in table:
+        said["memory"] = _read_bytes(table["memory"], f"{where} memory")
+    custom = table.get("resources", {})
+    if not isinstance(custom, dict) or not all(type(value) in (int, float) and value > 0 for value in custom.values()):
+        raise BuildFileError(f'{where} resources is {custom!r}; expected amounts by name, such as {{ "fast_disk" = 1 }}')
+    return StepResources(**said, resources=tuple(sorted((name, float(value)) for name, value in custom.items())))
+
+
+def _read_bytes(said: Any, where: str) -> int:
+    """A number of bytes, or one with a unit: "512 MiB", "4GiB", "2 GB"."""
+    if type(said) is int and said >= 0:
+        return said
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?\s*", said) if isinstance(said, str) else None
+    if not match:
+        raise BuildFileError(f'{where} is {said!r}, expected a number of bytes, or a text such as "4 GiB"')
+    unit = match[2] or ""
+    return int(float(match[1]) * (1024 if unit.endswith("i") else 1000) ** " KMGT".index(unit[:1] or " "))
 
 
 def _check_words(table: dict[str, Any], known: tuple[str, ...], where: str) -> None:
@@ -172,24 +237,29 @@ def _override(corpora: dict[str, Any], override: str) -> None:
 
 def read_job(corpus: str, table: dict[str, Any], base: Path, where: str) -> Job:
     """A corpus's table: its source and parameters, paths relative to `base`. Raises BuildFileError, which tells `where`."""
+    given = read_parameters(corpus, table, base, where)
+    return Job(corpus, resolve_source(table["source"], base, f"{where} source"), given)
+
+
+def read_parameters(corpus: str, table: dict[str, Any], base: Path, where: str) -> dict[str, Any]:
+    """The parameters of a corpus's table, which must have a source too; it is not opened. Raises BuildFileError, which tells `where`."""
     if not isinstance(table, dict) or "source" not in table:
         raise BuildFileError(f'{where} has no source; expected source = "path"')
     known = parameters_of(corpus)
     _check_words(table, ("source", *known), where)
-    given = {name: typed(value, known[name][0], f"{where} {name}", base) for name, value in table.items() if name != "source"}
-    return Job(corpus, resolve_source(table["source"], base, f"{where} source"), given)
+    return {name: typed(value, known[name][0], f"{where} {name}", base) for name, value in table.items() if name != "source"}
 
 
 def typed(value: Any, hint: Any, where: str, base: Path = Path()) -> Any:
     """The value as the type that the parameter declares, a path relative to `base`. Raises BuildFileError with both."""
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for option in options:
-        if option is float and type(value) in (int, float):
+        if option is float and (type(value) is float or (type(value) is int and abs(value) < 10**300)):
             return float(value)
         if option in (bool, int, str) and type(value) is option:
             return value
         if option is Path and type(value) is str:
-            return base / value
+            return place_of(value) if "://" in value else base / value
         if typing.get_origin(option) is tuple and isinstance(value, list):
             return tuple(typed(item, typing.get_args(option)[0], where, base) for item in value)
     names = " or ".join(getattr(option, "__name__", str(option)) if not typing.get_args(option) else "list" for option in options)
@@ -209,6 +279,6 @@ def resolve_source(said: Any, base: Path, where: str) -> Any:
     options = {name: value for name, value in table.items() if name != "path"}
     place = table["path"] if "://" in table["path"] else str(base / table["path"])
     try:
-        return open_source(place, options.pop("format", None), corpus_opener=lambda root: open_corpus(Path(root)), **options)
-    except (ValueError, TypeError, FileNotFoundError) as error:
+        return open_source(place, options.pop("format", None), corpus_opener=lambda root: open_corpus(place_of(root)), **options)
+    except (ValueError, TypeError, OSError, StoreError) as error:
         raise BuildFileError(f"{where}: {error}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,6 +14,7 @@ from pipelines.step import ASK, Step, limits_of
 from schemas.arrow import features_of, schema_for
 from schemas.corpus import Corpus
 from schemas.shard import FileEntry
+from schemas.store import place_of
 
 PURPOSE, MADE, LICENCES, SOURCES = "What it is for", "How it was made", "Licences", "Sources"
 ENGINES, LOADING, KNOWN_LIMITS, SAFETY = "Engines and versions", "Load it", "Known limits", "Personal data and safety"
@@ -104,7 +104,7 @@ def _trimmed(lines: list[str]) -> list[str]:
 
 def _earlier_cards(source: Any) -> list[tuple[dict[str, Any], dict[str, list[str]]]]:
     """Cards of the corpora that the source reads, as far as they are still there."""
-    card = Path(source.root) / CARD if hasattr(source, "root") and hasattr(source, "content") else None
+    card = place_of(source.root) / CARD if hasattr(source, "root") and hasattr(source, "content") else None
     told = [read_card(card.read_text())] if card and card.is_file() else []
     return [(head, parts) for head, _, parts in told] + [found for part in _inside(source) for found in _earlier_cards(part)]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.graph import Compute
-from pipelines.partitions import ROWS_PER_PARTITION, partition_of, read_partition, remove_partitions, write_partitions
+from pipelines.partitions import ROWS_PER_PARTITION, load_array, partition_of, read_partition, remove_partitions, write_partitions
 from processors.text.words import mixed
 
 Chunks = Callable[[], Iterable[np.ndarray]]
@@ -49,7 +49,7 @@ def node_partition(nodes: np.ndarray, count: int) -> np.ndarray:
 
 
 def _spread(path: Path, edges: Path, count: int) -> Path:
-    return _write(path, np.load(edges, mmap_mode="r"), count)
+    return _write(path, load_array(edges), count)
 
 
 def _write(path: Path, edges: np.ndarray, count: int) -> Path:

@@ -15,6 +15,7 @@ from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason
 from schemas.records import Record
+from schemas.store import place_of
 
 BYTES_PER_TOKEN = 4  # about, where a corpus has not counted its tokens
 _TYPES = {"bool": bool, "int": int, "float": float, "str": str}
@@ -36,7 +37,7 @@ class CorpusSource:
 
     def splits(self) -> list[Any]:
         found = []
-        for entry in Corpus(Path(self.root)).ledger():
+        for entry in Corpus(place_of(self.root)).ledger():
             shard = entry.shard
             found.append(
                 Split(digest(shard.name, shard.sha256), shard.name, shard.sha256, 0, shard.num_rows, shard.num_rows, shard.num_bytes)
@@ -44,7 +45,7 @@ class CorpusSource:
         return found
 
     def read(self, split: Any) -> Iterator[Record]:
-        for batch in read_batches(Path(self.root) / split.path):
+        for batch in read_batches(place_of(self.root) / split.path):
             yield from from_batch(batch, split.path)
 
 
@@ -65,7 +66,7 @@ class JoinedShards:
         return self.corpus.facts
 
     def splits(self) -> list[Any]:
-        entries = Corpus(Path(self.corpus.root)).ledger()
+        entries = Corpus(place_of(self.corpus.root)).ledger()
         found, start, tokens = [], 0, 0
         for stop, entry in enumerate(entries, 1):
             tokens += int(entry.sums.get(NUM_TOKENS.name, entry.shard.num_bytes // BYTES_PER_TOKEN))
@@ -78,7 +79,7 @@ class JoinedShards:
         return found
 
     def read(self, split: Any) -> Iterator[Record]:
-        root = Path(self.corpus.root)
+        root = place_of(self.corpus.root)
         for entry in Corpus(root).ledger()[split.start : split.stop]:
             for batch in read_batches(root / entry.shard.name):
                 yield from from_batch(batch, entry.shard.name)

@@ -26,8 +26,10 @@ from pipelines.partitions import (
     partition_of,
     parts_of,
     read_partition,
+    save_array,
     workspace,
     write_partitions,
+    write_table,
 )
 from schemas.corpus import Corpus, read_batches
 from schemas.facts import Fact
@@ -35,6 +37,7 @@ from schemas.identity import digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Conversation, Document, Preference, Record
 from schemas.shard import write_replacing
+from schemas.store import kept_copy, place_of
 
 DUPLICATE = Reason("duplicate", "Another record has the same content and stays instead")
 REPEATED = Reason("repeated_text", "More records than asked for have the same text; the others stay")
@@ -90,7 +93,7 @@ def _spread(part: Part, number: int, fact: Fact, folder: Path, count: int) -> Pa
     entries = np.array(rows, np.uint64).reshape(-1, 3)
     path = folder / f"digests-{number}"
     write_partitions(path, entries, partition_of(entries[:, 0], count), count)
-    np.save(folder / f"keys-{number}.npy", np.array(keys, np.bytes_), allow_pickle=False)
+    save_array(folder / f"keys-{number}.npy", np.array(keys, np.bytes_))
     return path
 
 
@@ -108,8 +111,7 @@ def _superfluous(files: list[Path], folder: Path, parts: list[Part], number: int
         first = np.repeat(np.cumsum(sizes) - sizes, sizes)
         lost = np.flatnonzero(np.arange(len(keys)) - first >= most)
         columns = [[key.decode() for key in column.tolist()] for column in (keys[lost], keys[first[lost]])]
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, LISTED) as writer:
-        writer.write_table(pa.table(columns, schema=LISTED))
+    write_table(path, pa.table(columns, schema=LISTED))
     return len(columns[0])
 
 
@@ -130,7 +132,7 @@ def write_list(listed: pa.Table, into: Path, name: str = "duplicates") -> Path:
 @functools.lru_cache(maxsize=4)
 def _load(path: str) -> tuple[list[pa.RecordBatch], list[str]]:
     """The batches of a list, memory-mapped, and the first key of each."""
-    batches = [batch for batch in read_batches(Path(path)) if batch.num_rows]
+    batches = [batch for batch in read_batches(kept_copy(place_of(path))) if batch.num_rows]
     return batches, [batch.column("key")[0].as_py() for batch in batches]
 
 

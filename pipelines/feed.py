@@ -22,6 +22,7 @@ from schemas.identity import child_key, digest
 from schemas.outcome import FAULT, REJECT, Reject
 from schemas.records import FactValue, Origin, Record
 from schemas.replies import Replies
+from schemas.shard import is_no_space
 
 PROCESSOR_RAISED = "processor_raised"
 
@@ -38,6 +39,22 @@ class WorkerLost(RuntimeError):
     """A worker or model actor died while it held records of this split."""
 
 
+class NodeLost(RuntimeError):
+    """The machine went away that a model actor ran on, or the results that it had given: no record is to blame."""
+
+
+class NodeTrouble(RuntimeError):
+    """A machine cannot work, whatever the record: its disk is full, or it does not see the corpus."""
+
+    def __init__(self, node: str, name: str, message: str, is_full: bool = False) -> None:
+        """`node` is its id, `name` what people call it; `is_full` that its disk or object store is full."""
+        super().__init__(node, name, message, is_full)
+        self.node, self.name, self.message, self.is_full = node, name, message, is_full
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
 # The program is broken, or an engine cannot go on; not the data: the build stops at once instead of quarantining record after record.
 FATAL = (
     NameError,
@@ -47,6 +64,8 @@ FATAL = (
     ConservationError,
     DeclarationError,
     WorkerLost,
+    NodeLost,
+    NodeTrouble,
     MemoryError,
     EngineStopped,
 )
@@ -55,7 +74,7 @@ FATAL = (
 class Caller(Protocol):
     """How a step reaches its opened callable: in this process, or in an actor pool. Results are asked for in order.
 
-    What goes in and comes out are lists of records (`batched`), or of questions and replies (`ask`). `busy_s` is the time
+    `depth` is how many batches may be under way, at least one; it may change from one to the next. What goes in and comes out are lists of records (`batched`), or of questions and replies (`ask`). `busy_s` is the time
     that the callable has worked for this caller.
     """
 
@@ -142,6 +161,8 @@ def _call(step: Step, tally: Tally, function: Callable[[], Any], records: list[R
     except FATAL:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and is_no_space(error):
+            raise  # a full disk says nothing about the record
         trace = _short_trace(error)
         for record in records:
             tally.refuse(record.key, record.origin, FAULT, PROCESSOR_RAISED, f"{type(error).__name__}: {error}", record.facts, trace)
@@ -152,7 +173,11 @@ def _call(step: Step, tally: Tally, function: Callable[[], Any], records: list[R
 
 def _short_trace(error: BaseException) -> str:
     """The traceback from the processor inwards, without this machine's folders, so that every worker writes the same."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name not in ("feed.py", "cluster.py")]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).name not in ("feed.py", "pools.py", "cluster.py")
+    ]
     lines = [f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
     return "\n".join([*lines, f"{type(error).__name__}: {error}"])
 
@@ -247,7 +272,7 @@ def _run_batched(step: Step, tally: Tally, records: Iterable[Record], written: d
     for batch in _cut(records, step.size):
         tally.num_in += len(batch)
         waiting.append((batch, caller.submit(batch)))
-        if len(waiting) >= caller.depth:
+        while len(waiting) >= caller.depth:
             yield from _take_batch(step, tally, *waiting.popleft(), written, caller)
     while waiting:
         yield from _take_batch(step, tally, *waiting.popleft(), written, caller)
@@ -308,7 +333,7 @@ def _run_ask(
         flying |= new.keys()
         tally.num_asked += len(new)
         waiting.append((asked, list(new), caller.submit(list(new.values())) if new else None))
-        if len(waiting) >= caller.depth:
+        while len(waiting) >= caller.depth:
             yield from _take_asked(step, tally, *waiting.popleft(), written, caller, replies, flying)
     while waiting:
         yield from _take_asked(step, tally, *waiting.popleft(), written, caller, replies, flying)

@@ -19,7 +19,7 @@ import xxhash
 
 from pipelines.corpus_source import CorpusSource
 from pipelines.graph import Compute
-from pipelines.partitions import Part, num_partitions, partition_of, parts_of, read_partition, write_partitions
+from pipelines.partitions import Part, num_partitions, partition_of, parts_of, read_bounds, read_partition, write_partitions
 from pipelines.recipe import PlanError
 from pipelines.source.split import Split
 from pipelines.union import Union
@@ -29,6 +29,7 @@ from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason
 from schemas.records import Record
+from schemas.store import place_of
 
 ROWS_PER_SPLIT = 4_096  # of attempts, some ten megabytes
 
@@ -52,7 +53,7 @@ class Grouped:
         return self.corpora[0].facts
 
     def splits(self) -> list[Split]:
-        bounds = [np.load(f"{path}.bounds.npy") for path in self.index]
+        bounds = [read_bounds(place_of(path)) for path in self.index]
         sizes = np.sum([np.diff(bound) for bound in bounds], axis=0) if bounds else np.zeros(0, np.int64)
         content = digest(self.by.name, str(self.rows_per_split), *(corpus.content for corpus in self.corpora))
         width = len(str(len(sizes)))
@@ -63,7 +64,7 @@ class Grouped:
         ]
 
     def read(self, split: Split) -> Iterator[Record]:
-        files = [Path(path) for path in self.index]
+        files = [place_of(path) for path in self.index]
         places = np.concatenate([np.empty((0, 3), np.uint64), *read_partition(files, split.start)])
         found: list[tuple[int, Record]] = []
         for number in range(len(self.corpora)):
@@ -75,7 +76,7 @@ class Grouped:
 
     def _records(self, number: int, places: Sequence[int]) -> Iterator[Record]:
         """The records with these numbers, ascending, of a corpus."""
-        root = Path(self.corpora[number].root)
+        root = place_of(self.corpora[number].root)
         shards = [entry.shard for entry in Corpus(root).ledger()]
         ends = list(itertools.accumulate(shard.num_rows for shard in shards))
         at = 0
@@ -120,7 +121,7 @@ def group(corpora: Sequence[CorpusSource], by: Fact, into: Path, compute: Comput
     content = digest(by.name, str(rows_per_split), *(corpus.content for corpus in corpora))
     folder = into / f"groups-{content}"
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [(number, part) for number, corpus in enumerate(corpora) for part in parts_of(Corpus(Path(corpus.root)))]
+    parts = [(number, part) for number, corpus in enumerate(corpora) for part in parts_of(Corpus(place_of(corpus.root)))]
     count = num_partitions(sum(part.num_rows for _, part in parts), rows_per_split)
     paths = [folder / f"places-{at}" for at in range(len(parts))]
     compute([dask.delayed(_spread)(part, number, by, path, count) for (number, part), path in zip(parts, paths, strict=True)])

@@ -46,8 +46,10 @@ from pipelines.partitions import (
     parts_of,
     read_partition,
     remove_partitions,
+    save_array,
     workspace,
     write_partitions,
+    write_table,
 )
 from processors.text.minhash import MINHASH, band_hashes, decode, estimate_similarity
 from processors.text.normalise import DIGEST
@@ -158,8 +160,8 @@ def sketch(part: Part, number: int, folder: Path, count: int, without: Path | No
     write_partitions(_bands(folder, number), entries, partition_of(entries[:, 0], count), count)
     samples = np.zeros((len(ranks), decoded.shape[1]), np.uint16)
     samples[places] = decoded
-    np.save(folder / f"signatures-{number}.npy", samples, allow_pickle=False)
-    np.save(folder / f"ranks-{number}.npy", np.array(ranks, np.bytes_), allow_pickle=False)
+    save_array(folder / f"signatures-{number}.npy", samples)
+    save_array(folder / f"ranks-{number}.npy", np.array(ranks, np.bytes_))
     return len(documents)
 
 
@@ -201,7 +203,7 @@ def link(_: int, folder: Path, parts: list[Part], number: int, path: Path, simil
         places[np.argsort(sketches.ranks(documents), kind="stable")] = np.arange(len(documents))
         entries = entries[np.lexsort((places[at], entries[:, 0]))]
         found = unique_rows(np.concatenate(list(_compare(entries, sketches, similarity))))
-    np.save(path, found, allow_pickle=False)
+    save_array(path, found)
     return len(found)
 
 
@@ -248,8 +250,7 @@ def judge(links: list[Path], folder: Path, parts: list[Part], number: int, count
         thinned = list(thin(sketches.signatures(group), similarity))
         lost, kept = (np.array(places, np.int64) for places in ([lost for lost, _, _ in thinned], [kept for _, kept, _ in thinned]))
         found.append(_listed(sketches, group[lost], group[kept], np.array([near for _, _, near in thinned])))
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, LISTED) as writer:
-        writer.write_table(pa.concat_tables(found))
+    write_table(path, pa.concat_tables(found))
     return sum(map(len, found))
 
 

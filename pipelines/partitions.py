@@ -2,15 +2,14 @@
 
 A task of one phase writes its rows sorted by partition, and beside them where each partition begins; a task of the next phase
 reads its partition of every such file. So no task holds more than its part, files are two a task, and nothing passes through the
-driver but counts. Files of numbers are `.npy`, memory-mapped.
+driver but counts. Files of numbers are `.npy`, memory-mapped; of those on an object store a task fetches the range that it reads.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-import shutil
+import functools
+import io
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,12 +18,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipelines.remote import read_range, remove_folder
 from schemas.arrow import read_schema_kind
 from schemas.corpus import Corpus, read_batches
-from schemas.shard import TEMPORARY_PREFIX
+from schemas.lock import Held, owned
+from schemas.shard import TEMPORARY_PREFIX, write_whole
+from schemas.store import is_remote, kept_copy, place_of
 
 DOCUMENTS_PER_PART = 100_000
 ROWS_PER_PARTITION = 4_000_000  # 16 bytes each
+OWNER = "search"  # whose lock says whether a search is at work
+NPY_HEAD_BYTES = 128  # of a `.npy` file of a few dimensions, of numbers (format 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Part:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The batches of its shards, memory-mapped: a column that is not asked for is not read."""
         for name in self.shards:
-            for batch in read_batches(Path(self.path) / name):
+            for batch in read_batches(place_of(self.path) / name):
                 read_schema_kind(batch.schema, name)
                 yield batch
 
@@ -74,17 +78,62 @@ def write_partitions(path: Path, rows: np.ndarray, partition: np.ndarray, count:
     """Writes rows by partition, in their order within one, as `<path>.npy`, and the `count + 1` bounds as `<path>.bounds.npy`."""
     order = np.argsort(partition, kind="stable")
     bounds = np.searchsorted(partition[order], np.arange(count + 1))
-    np.save(path.with_name(f"{path.name}.npy"), rows[order], allow_pickle=False)
-    np.save(path.with_name(f"{path.name}.bounds.npy"), bounds.astype(np.int64), allow_pickle=False)
+    save_array(path.with_name(f"{path.name}.npy"), rows[order])
+    save_array(path.with_name(f"{path.name}.bounds.npy"), bounds.astype(np.int64))
 
 
 def read_partition(paths: Sequence[Path], number: int) -> Iterator[np.ndarray]:
     """The rows of a partition, file by file."""
     for path in paths:
-        bounds = np.load(path.with_name(f"{path.name}.bounds.npy"), mmap_mode="r")
+        bounds = read_bounds(path)
         start, stop = int(bounds[number]), int(bounds[number + 1])
         if stop > start:
-            yield np.array(np.load(path.with_name(f"{path.name}.npy"), mmap_mode="r")[start:stop])
+            yield _read_rows(path.with_name(f"{path.name}.npy"), start, stop)
+
+
+def read_bounds(path: Path) -> np.ndarray:
+    """Where the partitions of a file of `write_partitions` begin and end. Shapes: (count + 1,) int64."""
+    file = path.with_name(f"{path.name}.bounds.npy")
+    return _fetched_bounds(str(file)) if is_remote(file) else np.load(file, mmap_mode="r")
+
+
+@functools.lru_cache(maxsize=1_024)
+def _fetched_bounds(file: str) -> np.ndarray:
+    """A task reads one partition of every file, and a process is given many tasks; a file's name is used once, or for one content."""
+    bounds: np.ndarray = np.load(io.BytesIO(place_of(file).read_bytes()))
+    return bounds
+
+
+def _read_rows(path: Path, start: int, stop: int) -> np.ndarray:
+    if not is_remote(path):
+        return np.array(np.load(path, mmap_mode="r")[start:stop])
+    head = io.BytesIO(read_range(path, 0, NPY_HEAD_BYTES))
+    np.lib.format.read_magic(head)
+    shape, _, kind = np.lib.format.read_array_header_1_0(head)
+    row = int(np.prod(shape[1:])) * kind.itemsize
+    data = read_range(path, head.tell() + start * row, head.tell() + stop * row)
+    return np.frombuffer(bytearray(data), kind).reshape(stop - start, *shape[1:])  # a bytearray, so that it may be written to
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Writes a `.npy` file that lives no longer than a search, or is made again when it is lost: nothing waits for the disk."""
+    if is_remote(path):
+        with write_whole(path) as sink:
+            np.save(sink, array, allow_pickle=False)
+    else:
+        np.save(path, array, allow_pickle=False)
+
+
+def load_array(path: Path) -> np.ndarray:
+    """A `.npy` file, memory-mapped."""
+    found: np.ndarray = np.load(kept_copy(path), mmap_mode="r")
+    return found
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Writes an Arrow IPC stream file."""
+    with write_whole(path) as sink, pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), table.schema) as writer:
+        writer.write_table(table)
 
 
 def remove_partitions(paths: Sequence[Path]) -> None:
@@ -117,7 +166,7 @@ class Rows:
 
     def _open(self, name: str) -> np.ndarray:
         if name not in self._opened:
-            self._opened[name] = np.load(self._folder / name, mmap_mode="r")
+            self._opened[name] = load_array(self._folder / name)
         return self._opened[name]
 
 
@@ -126,30 +175,16 @@ def workspace(into: Path, name: str) -> Iterator[Path]:
     """A temporary folder under `into` for the files of a search, removed at its end; those of searches that died are removed first.
 
     Its name is new each time, so that a worker that outlives a killed search cannot write into the next one's files. The lock
-    in it, which the system takes away from a process that dies, tells a dead search from one that is still at work.
+    in it tells a dead search from one that is still at work.
     """
     for left in sorted(into.glob(f"{TEMPORARY_PREFIX}*-{name}")):
-        _remove_if_dead(left)
+        with contextlib.suppress(Held):
+            with owned(left / OWNER):
+                pass
+            remove_folder(left)  # a worker that has not yet noticed may still add a file: the next search removes it
     folder = into / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{name}"
-    folder.mkdir(parents=True)
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield folder
+        with owned(folder / OWNER):
+            yield folder
     finally:
-        os.close(handle)
-        shutil.rmtree(folder, ignore_errors=True)  # what cannot be removed must not hide why the search failed; the next one tries again
-
-
-def _remove_if_dead(folder: Path) -> None:
-    try:
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except FileNotFoundError:
-        return  # another search has just removed it
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return  # at work
-    finally:
-        os.close(handle)
-    shutil.rmtree(folder, ignore_errors=True)  # a worker that has not yet noticed may still add a file: the next search removes it
+        remove_folder(folder)

@@ -30,10 +30,12 @@ from pipelines.graph import Compute
 from pipelines.partitions import (
     ROWS_PER_PARTITION,
     Part,
+    load_array,
     num_partitions,
     partition_of,
     parts_of,
     read_partition,
+    save_array,
     workspace,
     write_partitions,
 )
@@ -46,6 +48,7 @@ from schemas.identity import digest
 from schemas.outcome import Reason, Reject
 from schemas.records import Document, FactValue
 from schemas.shard import write_replacing
+from schemas.store import place_of
 
 NUM_REPEATED_LINES = Fact("text.num_repeated_lines", int, "Lines taken out because they, or their paragraph, stand in many documents")
 ONLY_REPEATED_LINES = Reason("only_repeated_lines", "Every line of the text stands in many other documents")
@@ -131,7 +134,7 @@ def find_repeated_lines(
         counted = dask.delayed(list)([dask.delayed(_count)(part, path, count) for part, path in zip(parts, files, strict=True)])
         lists = [folder / f"lines-{number}.npy" for number in range(count)]
         compute([dask.delayed(_keep_many)(counted, number, path, max_documents) for number, path in enumerate(lists)])
-        hashes = np.concatenate([np.load(path) for path in lists])  # partitions are ranges of hashes, in order
+        hashes = np.concatenate([load_array(path) for path in lists])  # partitions are ranges of hashes, in order
     sink = io.BytesIO()
     np.save(sink, hashes, allow_pickle=False)
     path = into / f"lines-{digest(sink.getvalue())}.npy"
@@ -160,13 +163,13 @@ def _keep_many(files: list[Path], number: int, path: Path, max_documents: int) -
     hashes, at = np.unique(rows[:, 0], return_inverse=True)
     documents = np.zeros(len(hashes), np.uint64)
     np.add.at(documents, at, rows[:, 1])
-    np.save(path, hashes[documents > max_documents], allow_pickle=False)
+    save_array(path, hashes[documents > max_documents])
     return int((documents > max_documents).sum())
 
 
 @functools.lru_cache(maxsize=2)
 def _load(path: str) -> np.ndarray:
-    return np.load(path, mmap_mode="r")
+    return load_array(place_of(path))
 
 
 @dataclass(frozen=True, slots=True)

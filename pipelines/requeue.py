@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from pipelines import complete
+from pipelines import complete, place
 from pipelines.failure import fail
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def requeue_command(
         list[str] | None,
         typer.Option("--set", help="corpus.parameter=value, over the file's (may be repeated).", autocompletion=complete.parameters),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the corpora are, over the file's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the corpora are, over the file's.", parser=place.path)] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes; 0 runs in this one, without Ray. Default: one a CPU.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of our own on this machine.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be replayed, and change nothing.")] = False,

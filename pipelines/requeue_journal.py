@@ -12,10 +12,10 @@ Setting a split aside a second time does no harm: to replay what was replayed gi
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
+from pipelines.remote import remove_folder
 from schemas.corpus import JOURNAL, REQUEUE, Corpus
 from schemas.identity import canonical_json
 from schemas.shard import link_file, move_file, remove_durably, write_replacing
@@ -79,7 +79,7 @@ def begin_requeue(corpus: Corpus, journal: Journal) -> None:
     What is set aside of splits that wait no longer is removed first, that it be not taken for theirs.
     """
     if read_journal(corpus) is None:
-        shutil.rmtree(corpus.path / REQUEUE, ignore_errors=True)
+        remove_folder(corpus.path / REQUEUE)
     _forget(corpus, corpus.committed())
     write_replacing(corpus.path / JOURNAL, journal.to_bytes())
 
@@ -107,7 +107,7 @@ def set_aside(corpus: Corpus) -> Journal | None:
 def end_requeue(corpus: Corpus) -> None:
     """Ends a requeue whose splits are all committed again."""
     remove_durably(corpus.path / JOURNAL)
-    shutil.rmtree(corpus.path / REQUEUE)
+    remove_folder(corpus.path / REQUEUE)
 
 
 def _forget(corpus: Corpus, split_ids: Iterable[str]) -> None:

@@ -24,13 +24,15 @@ from pipelines.build import (
     Quiet,
     build,
     build_locked,
-    check_splits,
     compute_for,
     later_stages,
     own_corpus,
+    own_stages,
 )
 from pipelines.feed import PROCESSOR_RAISED
 from pipelines.graph import compute_here
+from pipelines.growth.rules import check_splits
+from pipelines.growth.settle import resume_settling
 from pipelines.recipe import Recipe
 from pipelines.recipe_file import differences, first_difference, recipe_file, recipe_text
 from pipelines.requeue_journal import Journal, Selection, aside_of, begin_requeue, chosen, read_journal, set_aside, waiting
@@ -186,6 +188,7 @@ def requeue(
     _need_corpus(path)
     with own_corpus(path) as token:
         corpus = Corpus(path)
+        resume_settling(corpus)  # of a growth that was stopped
         stopped = set_aside(corpus)
         changes = changes_of(path, corpus.recipe(), recipe)
         modes = modes_of(recipe)
@@ -256,6 +259,7 @@ def requeue_stages(
     execution = execution or Execution()
     with contextlib.ExitStack() as own:
         sessions, before = sessions or own, None
+        own.enter_context(own_stages(stages, out))
         for number, stage in enumerate(stages, 1):
             folder, later = stage_folder(out, stage.name, number == len(stages)), later_stages(stages, number, out)
             with progress() as shown:

@@ -7,6 +7,7 @@ ancestor of at least one that came out, or the key of exactly one Reject.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.feed import Caller, DeclarationError, Tally, feed
+from pipelines.logs import RECORD_QUARANTINED, tell
 from pipelines.recipe import Recipe
 from schemas.arrow import schema_for
 from schemas.corpus import REJECTS_SCHEMA, LedgerEntry
@@ -48,6 +50,7 @@ class SplitResult:
     asked: dict[str, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
     replayed: Replayed | None = None
+    events: tuple[dict[str, Any], ...] = ()  # warnings of the worker that ran it, for the log of the build (see pipelines/logs.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,14 @@ def probe_split(
     return tallies[0].num_in
 
 
+def _tell_quarantined(rows: list[dict[str, str]]) -> None:
+    """Tells the records that made a processor raise or killed their worker, by key; the log has them before anyone looks at the rejects."""
+    for row in rows:
+        if row["failure"] != REJECT:
+            told = {"step": row["step"], "record": row["key"], "failure": row["failure"], "reason": row["reason"]}
+            tell(RECORD_QUARANTINED, row["detail"], logging.WARNING, **told)
+
+
 def run_split(
     recipe: Recipe,
     split: Any,
@@ -168,14 +179,23 @@ def run_split(
             shard.write(record)
             writing.seconds += time.perf_counter() - start
         rows = [row for tally in tallies for row in tally.rows]
+        _tell_quarantined(rows)
         for start in range(0, len(rows), MAX_BATCH_ROWS):
             rejects.write_batch(pa.RecordBatch.from_pylist(rows[start : start + MAX_BATCH_ROWS], REJECTS_SCHEMA))
-    if not may_commit():
+
+    def check_owner() -> None:
+        if not may_commit():
+            raise FencedOut(f"another builder has taken over {corpus}; split {split.id} was not committed")
+
+    place = {"id": split.id, "path": split.path, "revision": split.revision, "start": split.start, "stop": split.stop}
+    try:
+        check_owner()
+        files = shard.publish(check_owner), rejects.publish(check_owner)
+    finally:  # what has its final name is not there any more
         shard.discard()
         rejects.discard()
-        raise FencedOut(f"another builder has taken over {corpus}; split {split.id} was not committed")
-    place = {"id": split.id, "path": split.path, "revision": split.revision, "start": split.start, "stop": split.stop}
-    entry = LedgerEntry(place, shard.publish(), rejects.publish(), tuple(tally.count() for tally in tallies), dict(sums))
+    entry = LedgerEntry(place, *files, tuple(tally.count() for tally in tallies), dict(sums), dict(sorted(shard.licences.items())))
+    check_owner()  # sending may have taken long
     write_if_absent(corpus / "ledger" / f"{split.id}.json", entry.to_bytes())
     return SplitResult(
         entry,

@@ -33,10 +33,12 @@ from pipelines.graph import Compute, compute_here
 from pipelines.partitions import (
     Part,
     Rows,
+    load_array,
     num_partitions,
     partition_of,
     parts_of,
     read_partition,
+    save_array,
     workspace,
     write_partitions,
 )
@@ -50,6 +52,7 @@ from schemas.identity import canonical_json
 from schemas.outcome import Reason, Reject
 from schemas.records import Conversation, Document, Preference, Record
 from schemas.shard import write_replacing
+from schemas.store import place_of
 
 NOT_SELECTED = Reason("not_selected", "The corpus takes a certain number of its kind, and others stay")
 NOTE, FAIL = "note", "fail"
@@ -155,7 +158,7 @@ def select_exactly(
 
 
 def _check_facts(corpus: Corpus, parts: list[Part], spread: Spread) -> None:
-    have: set[str] = set(read_schema(Path(parts[0].path) / parts[0].shards[0]).names) if parts else set()
+    have: set[str] = set(read_schema(place_of(parts[0].path) / parts[0].shards[0]).names) if parts else set()
     missing = [name for name in (*(fact.name for fact in SELECTED_FACTS), *spread.weights()) if parts and name not in have]
     if missing:
         raise SelectionError(f"{corpus.path} has no facts {', '.join(missing)}, by which records are selected; measure them before")
@@ -195,7 +198,7 @@ def _read_part(part: Part, number: int, folder: Path, count: int, spread: Spread
     entries = np.concatenate([np.empty((0, 7), np.uint64), *rows])
     path = folder / f"rows-{number}"
     write_partitions(path, entries, partition_of(entries[:, _TEMPLATE], count), count)
-    np.save(folder / f"keys-{number}.npy", np.concatenate([np.empty(0, "S1"), *keys]), allow_pickle=False)
+    save_array(folder / f"keys-{number}.npy", np.concatenate([np.empty(0, "S1"), *keys]))
     classes, sizes = np.unique(entries[:, _CLASS], return_counts=True)
     return path, dict(zip(classes.tolist(), sizes.tolist(), strict=True))
 
@@ -285,7 +288,7 @@ def _take(files: list[Path], place: int, quota: dict[int, int], folder: Path) ->
     topics = np.array(sorted(quota), np.uint64)
     bounds = np.array([quota[topic] for topic in sorted(quota)], np.uint64)
     kept = rows[_ranks(rows[:, _TOPIC]) < bounds[np.searchsorted(topics, rows[:, _TOPIC])]] if len(rows) else rows
-    np.save(folder / f"taken-{place}.npy", np.sort(kept[:, _NUMBER]), allow_pickle=False)
+    save_array(folder / f"taken-{place}.npy", np.sort(kept[:, _NUMBER]))
     return {"problems": len(np.unique(kept[:, _PROBLEM]))}
 
 
@@ -327,7 +330,7 @@ def _lines(names: tuple[str, ...], spread: Spread, counted: np.ndarray) -> dict[
 
 def _write(parts: list[Part], folder: Path, report: dict[str, Any], into: Path) -> Path:
     """Writes the shorter list, of those that stay or of those that go, and the report beside it."""
-    stay = np.sort(np.concatenate([np.load(folder / f"taken-{place}.npy") for place in range(NUM_CLASSES)]))
+    stay = np.sort(np.concatenate([load_array(folder / f"taken-{place}.npy") for place in range(NUM_CLASSES)]))
     side, numbers = STAY, stay
     if 2 * len(stay) > report["available"]:
         goes = np.ones(report["available"], bool)
@@ -344,7 +347,7 @@ def _write(parts: list[Part], folder: Path, report: dict[str, Any], into: Path) 
 
 @functools.lru_cache(maxsize=4)
 def _load(path: str) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads((read_schema(Path(path)).metadata or {})[REPORT_KEY])
+    report: dict[str, Any] = json.loads((read_schema(place_of(path)).metadata or {})[REPORT_KEY])
     return report
 
 

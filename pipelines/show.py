@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,12 @@ from rich.table import Table
 from pipelines.build import BuildResult, Quiet
 from pipelines.build import Progress as ProgressProtocol
 from pipelines.endpoint.ledger import Spent
+from pipelines.logs import Observed
 from pipelines.run import CRASHED_WORKER, SplitResult
 from schemas.corpus import LedgerEntry
 from schemas.outcome import CRASH, FAULT, REJECT
 
+LINE_EVERY_S = 10.0  # between two lines of progress in a log
 TOKENS = ("num_text_tokens", "num_image_tokens", "num_audio_tokens")
 
 
@@ -102,26 +105,38 @@ class LiveProgress:
             self._bar.stop()
 
 
-class Notes(Quiet):
-    """Says only what is worth a line in a log: used when the output is no terminal."""
+class Lines(Quiet):
+    """Notes, and now and then a line that tells how far the build is: used when the output is no terminal, but a log, or a job's output."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
+    def start(self, name: str, num_splits: int, num_done: int, num_rows: int) -> None:
+        self._name, self._pace = name, Pace(num_splits, num_done, num_rows)
+        self._start_s = self._said_s = time.monotonic()
+
+    def committed(self, result: SplitResult) -> None:
+        self._pace.add(result.entry)
+        now_s = time.monotonic()
+        if now_s - self._said_s >= LINE_EVERY_S:
+            self._said_s = now_s
+            self.note(f"{self._name}: {self._pace.say(now_s - self._start_s)}")
+
     def note(self, message: str) -> None:
-        self.console.print(message, markup=False)
+        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def progress_for(json_output: bool) -> Iterator[ProgressProtocol]:
-    """Live progress on a terminal, notes in a log, nothing beside machine output."""
+    """Live progress on a terminal, lines in a log, nothing beside machine output; each also tells events to logs and metrics."""
     console = Console(stderr=True)
     if json_output:
-        yield Quiet()
+        shown: ProgressProtocol = Quiet()
     elif console.is_terminal and sys.stderr.isatty():
-        yield LiveProgress(console)
+        shown = LiveProgress(console)
     else:
-        yield Notes(console)
+        shown = Lines(console)
+    yield Observed(shown)
 
 
 def summary_row(results: list[BuildResult]) -> dict[str, Any]:

@@ -96,3 +96,17 @@ def resources_of(step: Step) -> dict[str, float]:
 def calls_at_once(step: Step) -> int:
     """Batches that an actor of an opener works on at a time: one, unless its engine says otherwise."""
     return int(getattr(getattr(step.processor, "engine", None), "calls_at_once", 1))
+
+
+@dataclass(frozen=True, slots=True)
+class StepResources:
+    """What the user says of a step's actors in `[execution.steps.<step>]`; what is None stays as its engine says. It decides no byte.
+
+    `pool` actors, each with `cpus`, `gpus` (parts are shared between actors), `memory` in bytes, and custom `resources` of the cluster by name.
+    """
+
+    pool: int | None = None
+    cpus: float | None = None
+    gpus: float | None = None
+    memory: int | None = None
+    resources: tuple[tuple[str, float], ...] = ()

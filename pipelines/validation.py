@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from pipelines import place
 from pipelines.corpora import CORPORA
 from pipelines.failure import fail
 from schemas.arrow import SchemaError
@@ -25,7 +26,7 @@ WORDS = {"too_few_rows": "too few rows", "not_applicable": "-"}
 
 
 def validate_command(
-    paths: Annotated[list[Path], typer.Argument(help="Corpus directories.")],
+    paths: Annotated[list[Path], typer.Argument(help="Corpus directories.", parser=place.path)],
     stage: Annotated[str | None, typer.Option(help="The stage that a corpus is for; default: that of `corpusmill list`.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Only what can be told without training: seconds, every row read once.")] = False,
     thorough: Annotated[bool, typer.Option("--thorough", help="The tiny model, more rows and more steps: minutes a corpus.")] = False,

@@ -4,19 +4,26 @@ A guarded function is a module-level function `(request, blobs) -> (answer, blob
 out. It may raise `Refused`. The child is started once a process and function's module, kept, and ended when a call passes its
 limits; the next call starts another. Functions first apply limits that they can count (objects, pixels, bytes): these refuse the
 same file everywhere. Processor time and memory are the last resort, far above what honest files need (decision 0010).
+
+This process watches both. The kernel bounds them too, a little higher, so that a child whose parent has died ends by itself: processor
+time and private memory by call, the size of a file, and no core, always. A child gets no new rights by the programs that it starts, and
+of the environment only what ENVIRONMENT names: a library that is taken over finds no credentials there.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import fcntl
 import gc
 import importlib
 import itertools
 import json
+import math
 import mmap
 import os
+import resource
 import select
 import struct
 import subprocess
@@ -38,6 +45,15 @@ LENGTH = struct.Struct("<Q")
 SHARED_BYTES = 32 << 20  # answers up to this size, as pixels of a page, pass through memory that both have; larger ones through the pipe
 # glibc gives blocks of the size of a picture back to the system at once, and each new one is cleared page by page
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
+
+ENVIRONMENT = (  # what a child may know; credentials, tokens and addresses of services are not among it
+    *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "TESSDATA_PREFIX"),
+    *("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+)
+ENVIRONMENT_STARTS = ("LC_", "PYTHON", "MALLOC_", "FONTCONFIG_", "XDG_", "COVERAGE_")
+MAX_WRITTEN_BYTES = 1 << 30  # of one file that a child, or a program that it starts, writes
+SLACK_CPU_S, SLACK_BYTES = 10, 1 << 30  # by which the kernel's limits lie above those that are watched
+PR_SET_NO_NEW_PRIVS = 38
 
 Answer = tuple[dict[str, Any], Sequence[bytes | memoryview]]
 Function = Callable[[dict[str, Any], list[bytes]], Answer]
@@ -93,7 +109,7 @@ class _Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=(theirs_in, theirs_out, memory),
-            env={**KEEP_MEMORY, **os.environ, "PYTHONPATH": paths},
+            env={**KEEP_MEMORY, **told_environment(), "PYTHONPATH": paths},
         )
         for theirs in (theirs_in, theirs_out, memory):
             os.close(theirs)
@@ -128,6 +144,8 @@ class _Child:
     def _wait(self, limits: Limits) -> None:
         """Returns when the answer begins. Raises: Refused when the child passes a limit; it is ended first."""
         begun, start = time.monotonic(), _usage(self.process.pid)[0]
+        self._limit(resource.RLIMIT_CPU, math.ceil(start + limits.cpu_s) + SLACK_CPU_S)
+        self._limit(resource.RLIMIT_DATA, limits.memory_bytes + SLACK_BYTES)
         while not select.select([self.answers], [], [], POLL_S)[0]:
             cpu_s, memory_bytes = _usage(self.process.pid)
             if cpu_s - start > limits.cpu_s:
@@ -136,6 +154,11 @@ class _Child:
                 raise Refused(TOO_COSTLY, f"more than {limits.memory_bytes >> 20} MiB of memory")
             if time.monotonic() - begun > limits.idle_s:
                 raise Refused(TOO_COSTLY, f"no answer after {limits.idle_s:g} s")
+
+    def _limit(self, kind: int, soft: int) -> None:
+        with contextlib.suppress(ProcessLookupError):  # a child that is gone is found so by whoever reads its answer
+            hard = resource.prlimit(self.process.pid, kind)[1]
+            resource.prlimit(self.process.pid, kind, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
     def _end(self) -> int:
         self.process.kill()
@@ -155,6 +178,11 @@ def _end_children() -> None:
     for (pid, _), child in _children.items():
         if pid == os.getpid() and child.is_alive:
             child._end()
+
+
+def told_environment() -> dict[str, str]:
+    """What of this process's environment a child is told."""
+    return {name: value for name, value in os.environ.items() if name in ENVIRONMENT or name.startswith(ENVIRONMENT_STARTS)}
 
 
 def _usage(pid: int) -> tuple[float, int]:
@@ -200,6 +228,13 @@ def _exactly(pipe: BinaryIO, size: int) -> bytes:
     return data
 
 
+def _give_up_rights() -> None:
+    """The child, before it imports what reads files: limits of the kernel that hold for all that it does and starts."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_WRITTEN_BYTES, MAX_WRITTEN_BYTES))
+    ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
 def _serve(module: str, requests: BinaryIO, answers: BinaryIO, shared: mmap.mmap) -> None:
     """The child: answers calls until the parent is gone."""
     functions = importlib.import_module(module)
@@ -226,5 +261,6 @@ def _serve(module: str, requests: BinaryIO, answers: BinaryIO, shared: mmap.mmap
 
 
 if __name__ == "__main__":
+    _give_up_rights()
     with os.fdopen(int(sys.argv[2]), "rb") as theirs_in, os.fdopen(int(sys.argv[3]), "wb") as theirs_out:
         _serve(sys.argv[1], theirs_in, theirs_out, mmap.mmap(int(sys.argv[4]), SHARED_BYTES))

@@ -1,23 +1,27 @@
-"""A corpus on disk: which files it has, what its ledger says, and whether all of it is true.
+"""A corpus on a disk or in an object store: which files it has, what its ledger says, and whether all of it is true.
 
 The ledger is believed, never a directory listing: a file that no ledger entry names is an orphan.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import cast
 
 import pyarrow as pa
 
 from schemas.arrow import features_of, from_batch, read_schema_kind
 from schemas.identity import canonical_json, digest
 from schemas.records import FactValue, Record
-from schemas.shard import TEMPORARY_PREFIX, FileEntry, file_sha256, remove_files, write_replacing
+from schemas.sending import end_uploads
+from schemas.shard import TEMPORARY_PREFIX, FileEntry, file_sha256, remove_durably, remove_files, write_replacing
+from schemas.store import fetched, list_names, read_many
 
 DERIVED = ("corpus.json", "dataset_info.json", "state.json", "README.md", "croissant.json")
 REQUEUE = "requeue"  # holds splits that are being replayed, as they were, while its JOURNAL is there
@@ -29,6 +33,8 @@ REJECTS_SCHEMA = pa.schema(
     + [pa.field(name, pa.string(), nullable=False) for name in ("source", "revision", "licence", "locator", "traceback", "facts")]
 )
 
+FACT_TYPES = ("bool", "int", "float", "str")
+_DAMAGED = "cannot be read: it was changed or damaged after it was written; bring the file back, or build anew with --rebuild"
 MAX_TOLD_CHARS = 80  # of a fact of text in the rejects table; programs and truths stay with the source
 
 
@@ -49,22 +55,39 @@ class StepCount:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One committed split: its source part, its files with checksums, its counts."""
+    """One committed split: its source part, its files with checksums, its counts; `licences` counts the rows of its shard by licence.
+
+    Entries of older corpora have no `licences`: there the shard tells.
+    """
 
     split: dict[str, object]
     shard: FileEntry
     rejects: FileEntry
     steps: tuple[StepCount, ...]
     sums: dict[str, int]
+    licences: dict[str, int] | None = None
 
     def to_bytes(self) -> bytes:
-        return (canonical_json(asdict(self)) + "\n").encode()
+        told = asdict(self)
+        if self.licences is None:
+            del told["licences"]
+        return (canonical_json(told) + "\n").encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> LedgerEntry:
-        raw = json.loads(data)
-        steps = tuple(StepCount(**step) for step in raw["steps"])
-        return cls(raw["split"], FileEntry(**raw["shard"]), FileEntry(**raw["rejects"]), steps, raw["sums"])
+    def from_bytes(cls, data: bytes, name: str = "") -> LedgerEntry:
+        """The entry that a file of the ledger, `name`, holds. Raises: CorpusError when it holds none."""
+        try:
+            raw = json.loads(data)
+            steps = tuple(StepCount(s["step"], s["num_in"], s["num_out"], s["rejects"], s["num_faults"]) for s in raw["steps"])
+            entry = cls(raw["split"], FileEntry(**raw["shard"]), FileEntry(**raw["rejects"]), steps, raw["sums"], raw.get("licences"))
+            check_entry(entry)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise CorpusError(f"ledger entry {name or data[:60]!r} {_DAMAGED} ({type(error).__name__}: {str(error)[:200]})") from error
+        return entry
+
+    def place(self) -> tuple[str, int, str]:
+        """Where the split stands among the others: by source path, then place in it."""
+        return str(self.split["path"]), int(str(self.split["start"])), str(self.split["id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +98,33 @@ class Corpus:
 
     def ledger(self) -> list[LedgerEntry]:
         """Committed splits in a fixed order: by source path, then place in it."""
-        entries = [LedgerEntry.from_bytes(file.read_bytes()) for file in self.ledger_files()]
-        return sorted(entries, key=lambda entry: (str(entry.split["path"]), int(str(entry.split["start"])), str(entry.split["id"])))
+        return sorted(self.entries(), key=LedgerEntry.place)
+
+    def entries(self) -> Iterator[LedgerEntry]:
+        """Committed splits by their ids, each read once and none held: for what needs no other order."""
+        files = self.ledger_files()
+        return (LedgerEntry.from_bytes(data, file.name) for file, data in zip(files, read_many(files), strict=True))
 
     def ledger_files(self) -> list[Path]:
-        files = (self.path / "ledger").glob("*.json")  # which finds what a killed writer left, too
-        return sorted(file for file in files if not file.name.startswith(TEMPORARY_PREFIX))
+        return [self.path / "ledger" / name for name in self._ledger_names()]
+
+    def _ledger_names(self) -> list[str]:
+        """Names in the folder of the ledger, sorted, without what a killed writer left."""
+        names = list_names(self.path / "ledger")
+        return [name for name in names if name.endswith(".json") and not name.startswith(TEMPORARY_PREFIX) and "/" not in name]
 
     def committed(self) -> set[str]:
-        return {file.stem for file in self.ledger_files()}
+        return {name.removesuffix(".json") for name in self._ledger_names()}
 
     def recipe(self) -> dict[str, object]:
         file = self.path / "recipe.json"
         if not file.is_file():
             raise CorpusError(f"{self.path} has no recipe.json; expected a corpus directory that `corpusmill build` made")
-        return json.loads(file.read_text())
+        found = _read_object(file, {"name": str, "kind": str, "fingerprint": str})
+        facts = found.get("facts", {})
+        if not isinstance(facts, dict) or not all(isinstance(one, dict) and one.get("type") in FACT_TYPES for one in facts.values()):
+            raise CorpusError(f"{file} {_DAMAGED} (a fact has no type that a fact can have)")
+        return found
 
     def is_complete(self) -> bool:
         return (self.path / "corpus.json").is_file()
@@ -97,7 +132,7 @@ class Corpus:
     def totals(self) -> dict[str, object]:
         if not self.is_complete():
             raise CorpusError(f"{self.path} has no corpus.json: its build did not end; run the same build again to go on")
-        return json.loads((self.path / "corpus.json").read_text())
+        return _read_object(self.path / "corpus.json", {"name": str, "num_out": int, "num_rejects": int})
 
     def batches(self, entry: LedgerEntry) -> Iterator[pa.RecordBatch]:
         """A shard's batches, memory-mapped."""
@@ -117,41 +152,126 @@ class Corpus:
 
     def files(self) -> list[Path]:
         """All files of the directory, relative, sorted."""
-        return sorted(file.relative_to(self.path) for file in self.path.rglob("*") if not file.is_dir())
+        return sorted(cast(Path, PurePosixPath(name)) for name in list_names(self.path))
 
     def named_files(self) -> set[str]:
         """Files that the ledger, or the layout, accounts for."""
-        named = {"recipe.json", *DERIVED}
-        for file in self.ledger_files():
-            entry = LedgerEntry.from_bytes(file.read_bytes())
-            named |= {f"ledger/{file.name}", entry.shard.name, entry.rejects.name}
+        named = {"recipe.json", *DERIVED, *(f"ledger/{name}" for name in self._ledger_names())}
+        for entry in self.entries():
+            named |= {entry.shard.name, entry.rejects.name}
         if (self.path / JOURNAL).is_file():
-            aside = (file for file in (self.path / REQUEUE).rglob("*") if not file.name.startswith(TEMPORARY_PREFIX))
-            named |= {file.relative_to(self.path).as_posix() for file in aside}
+            aside = list_names(self.path / REQUEUE)
+            named |= {f"{REQUEUE}/{name}" for name in aside if not PurePosixPath(name).name.startswith(TEMPORARY_PREFIX)}
         return named
 
     def orphans(self) -> list[Path]:
         named = self.named_files()
-        return [self.path / file for file in self.files() if file.as_posix() not in named]
+        return [self.path / name for name in list_names(self.path) if name not in named]
 
     def remove_orphans(self) -> list[Path]:
-        """Removes what no ledger entry names: the leavings of a build that died."""
-        orphans = [
-            file for file in self.orphans() if file.relative_to(self.path).parts[0] in FOLDERS or file.name.startswith(TEMPORARY_PREFIX)
-        ]
-        remove_files(orphans)
-        return orphans
+        """Removes what no ledger entry names, and ends uploads that were not ended: the leavings of a build that died. For the owner alone."""
+        return self._clear()[0]
+
+    def recover(self) -> set[str]:
+        """Removes orphans as `remove_orphans`, and gives the ids of the splits that are committed with all their files.
+
+        A late worker of a builder that lost the corpus may commit a split while its files are taken for orphans: such a split is none of these.
+        """
+        return self._clear()[1]
+
+    def _clear(self) -> tuple[list[Path], set[str]]:
+        names = list_names(self.path)
+        committed = self.committed()  # listed after the files: what was committed meanwhile is not taken for an orphan
+        whole = {
+            name for split_id in committed for name in (f"ledger/{split_id}.json", f"shards/{split_id}.arrow", f"rejects/{split_id}.arrow")
+        }
+        loose = [name for name in names if name not in whole and _may_be_orphan(name)]
+        if loose:  # files of other names than their split's are named by the entries alone
+            named = self.named_files()
+            loose = [name for name in loose if name not in named]
+        remove_files([self.path / name for name in loose])
+        end_uploads(self.path)
+        for split_id in {PurePosixPath(name).stem for name in loose if name.endswith(".arrow")}:
+            entry = self.path / "ledger" / f"{split_id}.json"
+            if entry.is_file():
+                remove_durably(entry)
+                committed.discard(split_id)
+        return [self.path / name for name in loose], committed
+
+
+def _may_be_orphan(name: str) -> bool:
+    """Whether a file is of those that builds make for splits; others, which a user put there, are never removed."""
+    path = PurePosixPath(name)
+    return (path.parts[0] in FOLDERS and len(path.parts) > 1) or path.name.startswith(TEMPORARY_PREFIX)
 
 
 def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """Batches of an Arrow IPC stream file, memory-mapped."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
-        yield from reader
+    """Batches of an Arrow IPC stream file, memory-mapped; one of a store is fetched whole first.
+
+    Every batch is checked before it is given: one whose offsets lead outside of it would end the process that looks into it.
+    Raises: CorpusError for what is no such file, or a damaged one.
+    """
+    with fetched(path) as local, _told_damage(path), pa.memory_map(str(local)) as source, pa.ipc.open_stream(source) as reader:
+        while True:
+            with _told_damage(path):
+                batch = next(reader, None)
+                if batch is None:
+                    return
+                batch.validate(full=True)
+                empty = [
+                    one.name for one, column in zip(batch.schema, batch.columns, strict=True) if column.null_count and not one.nullable
+                ]
+                if empty:
+                    raise pa.ArrowInvalid(f"column {empty[0]} has no value in some row")
+            yield batch
 
 
 def read_schema(path: Path) -> pa.Schema:
-    with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
+    """Raises: CorpusError for what is no Arrow IPC stream file."""
+    with fetched(path) as local, _told_damage(path), pa.memory_map(str(local)) as source, pa.ipc.open_stream(source) as reader:
         return reader.schema
+
+
+@contextlib.contextmanager
+def _told_damage(path: Path) -> Iterator[None]:
+    """Turns what Arrow says of a damaged file into a CorpusError; errors of the machine, which have a number, pass."""
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowIndexError, pa.ArrowNotImplementedError, pa.ArrowSerializationError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CorpusError(f"{path} {_DAMAGED} (Arrow: {said[:200]})") from error
+
+
+def _read_object(file: Path, needed: Mapping[str, type]) -> dict[str, object]:
+    """The JSON object of one of a corpus's own files. Raises: CorpusError for another content."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{file} {_DAMAGED} ({type(error).__name__}: {str(error)[:200]})") from error
+    wrong = [name for name, kind in needed.items() if type(found.get(name)) is not kind] if isinstance(found, dict) else sorted(needed)
+    if wrong:
+        raise CorpusError(f"{file} {_DAMAGED} (it does not say {', '.join(wrong)})")
+    return found
+
+
+def check_entry(entry: LedgerEntry) -> None:
+    """Raises: ValueError, KeyError or TypeError for an entry with another content than a build writes, or with files outside of its corpus."""
+    entry.place()
+    for file in (entry.shard, entry.rejects):
+        parts = PurePosixPath(file.name).parts
+        if len(parts) < 2 or parts[0] not in FOLDERS or ".." in parts or "\0" in file.name:
+            raise ValueError(f"{file.name!r} is no place of a file of a corpus")
+        if type(file.sha256) is not str or any(type(count) is not int or count < 0 for count in (file.num_bytes, file.num_rows)):
+            raise ValueError(f"the file {file.name} has no checksum, or sizes that are no counts")
+    counts = {**entry.sums, **(entry.licences or {})}
+    for step in entry.steps:
+        counts |= {f"{step.step}: rejects {name}": count for name, count in step.rejects.items()}
+        counts |= {f"{step.step}: in": step.num_in, f"{step.step}: out": step.num_out, f"{step.step}: faults": step.num_faults}
+    wrong = [name for name, count in counts.items() if type(count) is not int]
+    if wrong or any(type(step.step) is not str for step in entry.steps):
+        raise ValueError(f"the count of {(wrong or ['a step'])[0]!r} is no whole number")
 
 
 def told_facts(facts: Mapping[str, FactValue]) -> str:
@@ -171,15 +291,19 @@ def finish(
     write_croissant: Callable[[dict[str, object]], dict[str, object]] | None = None,
 ) -> dict[str, object]:
     """Derives corpus.json, the `datasets` metadata, the card and Croissant metadata from the ledger; corpus.json is written last."""
-    entries = corpus.ledger()
+    summed, files, licences = LedgerSum(), [], Counter[str]()
+    for entry in corpus.entries():  # of which none is held: a corpus has as many as it has splits
+        summed.add(entry)
+        licences.update(_licences(corpus, entry))
+        files.append((entry.place(), entry.shard.name, entry.shard.sha256 + entry.rejects.sha256))
+    files.sort()
     recipe = corpus.recipe()
-    totals = sum_ledger(entries)
+    totals = summed.totals()
     totals |= {"name": recipe["name"], "kind": recipe["kind"], "fingerprint": recipe["fingerprint"]}
-    totals["licences"] = _licences(corpus, entries)
+    totals["licences"] = dict(sorted(licences.items()))
     card = write_card({**totals, "versions": recipe.get("versions", {})})
-    totals["content"] = content_of(entries)
-    shards = [entry.shard for entry in entries]
-    schema = read_schema(corpus.path / shards[0].name)
+    totals["content"] = digest(*(checksums for _, _, checksums in files))
+    schema = read_schema(corpus.path / files[0][1])
     info = {
         "builder_name": recipe["name"],
         "citation": "",
@@ -189,7 +313,7 @@ def finish(
         "license": ", ".join(str(name) for name in totals["licences"]),  # type: ignore[attr-defined]
     }
     state: dict[str, object] = {
-        "_data_files": [{"filename": shard.name} for shard in shards],
+        "_data_files": [{"filename": name} for _, name, _ in files],
         "_fingerprint": str(totals["content"])[:16],
         "_format_columns": None,
         "_format_kwargs": {},
@@ -215,40 +339,69 @@ def _pretty(value: object) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def sum_ledger(entries: list[LedgerEntry]) -> dict[str, object]:
-    """Counts over all splits: rows in and out, the funnel of steps, rejects by reason, sums of counted facts."""
-    steps: dict[str, dict[str, object]] = {}
-    reasons: Counter[str] = Counter()
-    sums: Counter[str] = Counter()
-    for entry in entries:
-        sums.update(entry.sums)
+class LedgerSum:
+    """Counts over splits, added one at a time: rows in and out, the funnel of steps, rejects by reason, sums of counted facts."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, list[int]] = {}  # num_in, num_out, num_faults
+        self._rejects: dict[str, dict[str, int]] = {}
+        self._splits: list[int] = [0, 0, 0, 0]
+        self._sums: dict[str, int] = {}
+
+    def add(self, entry: LedgerEntry) -> None:
+        _add(self._splits, (1, entry.shard.num_rows, entry.rejects.num_rows, entry.shard.num_bytes))
+        _count(self._sums, entry.sums)
         for count in entry.steps:
-            step = steps.setdefault(count.step, {"step": count.step, "num_in": 0, "num_out": 0, "rejects": Counter(), "num_faults": 0})
-            step["num_in"] += count.num_in  # type: ignore[operator]
-            step["num_out"] += count.num_out  # type: ignore[operator]
-            step["num_faults"] += count.num_faults  # type: ignore[operator]
-            step["rejects"].update(count.rejects)  # type: ignore[attr-defined]
-            reasons.update(count.rejects)
-    funnel = [{**step, "rejects": dict(step["rejects"])} for step in steps.values()]  # type: ignore[call-overload]
-    return {
-        "num_splits": len(entries),
-        "num_in": funnel[0]["num_in"] if funnel else 0,
-        "num_out": sum(entry.shard.num_rows for entry in entries),
-        "num_rejects": sum(entry.rejects.num_rows for entry in entries),
-        "num_faults": sum(step["num_faults"] for step in funnel),  # type: ignore[misc]
-        "num_bytes": sum(entry.shard.num_bytes for entry in entries),
-        "rejects": dict(sorted(reasons.items())),
-        "steps": funnel,
-        "sums": dict(sorted(sums.items())),
-    }
+            _add(self._steps.setdefault(count.step, [0, 0, 0]), (count.num_in, count.num_out, count.num_faults))
+            _count(self._rejects.setdefault(count.step, {}), count.rejects)
+
+    def totals(self) -> dict[str, object]:
+        funnel = [
+            {"step": step, "num_in": num_in, "num_out": num_out, "rejects": self._rejects[step], "num_faults": num_faults}
+            for step, (num_in, num_out, num_faults) in self._steps.items()
+        ]
+        reasons: dict[str, int] = {}
+        for rejects in self._rejects.values():
+            _count(reasons, rejects)
+        return {
+            "num_splits": self._splits[0],
+            "num_in": next((num_in for num_in, _, _ in self._steps.values()), 0),
+            "num_out": self._splits[1],
+            "num_rejects": self._splits[2],
+            "num_faults": sum(num_faults for _, _, num_faults in self._steps.values()),
+            "num_bytes": self._splits[3],
+            "rejects": dict(sorted(reasons.items())),
+            "steps": funnel,
+            "sums": dict(sorted(self._sums.items())),
+        }
 
 
-def _licences(corpus: Corpus, entries: list[LedgerEntry]) -> dict[str, int]:
-    found: Counter[str] = Counter()
+def _add(total: list[int], part: Sequence[int]) -> None:
+    for at, number in enumerate(part):
+        total[at] += number
+
+
+def _count(total: dict[str, int], part: Mapping[str, int]) -> None:
+    for name, number in part.items():
+        total[name] = total.get(name, 0) + number
+
+
+def sum_ledger(entries: Iterable[LedgerEntry]) -> dict[str, object]:
+    """Counts over all splits (see LedgerSum)."""
+    summed = LedgerSum()
     for entry in entries:
-        for batch in corpus.batches(entry):
-            found.update(licence or "unknown" for licence in batch.column("licence").to_pylist())
-    return dict(sorted(found.items()))
+        summed.add(entry)
+    return summed.totals()
+
+
+def _licences(corpus: Corpus, entry: LedgerEntry) -> dict[str, int]:
+    """Rows of a split by licence."""
+    if entry.licences is not None:
+        return entry.licences
+    found: Counter[str] = Counter()
+    for batch in corpus.batches(entry):
+        found.update(licence or "unknown" for licence in batch.column("licence").to_pylist())
+    return found
 
 
 def check_files(corpus: Corpus) -> list[str]:

@@ -5,6 +5,9 @@ A reply's address is a digest of everything that decides it: the engine's identi
 first one's reply stays and the second takes it over. So a model that does not repeat itself exactly still gives the same
 corpus when a build is resumed, rebuilt, or shares its replies with another corpus. A killed writer may leave a file with a
 temporary name beside; nothing reads it, and nobody removes it, since another writer at work has such files too.
+
+On an object store a reply is an object, made if absent: what was answered survives the node that asked, and only what was under way
+is asked again.
 """
 
 from __future__ import annotations
@@ -38,7 +41,6 @@ class Replies:
         if self.root is None:
             return self._held.setdefault(address, reply)
         path = self._path(address)
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             write_if_absent(path, reply)
         except CommitConflict:

@@ -45,7 +45,7 @@ def validate(path: Path, stage: str, settings: Settings = DEFAULT) -> Validation
     else:
         why = "training was not asked for" if fits else "rows do not fit the contract, so that nothing was trained"
         checks += [not_applicable(name, why) for name in TRAINING_CHECKS]
-    return Validation(rows.name, Path(path), stage, rows.kind, len(rows), tuple(checks))
+    return Validation(rows.name, path, stage, rows.kind, len(rows), tuple(checks))
 
 
 @dataclass

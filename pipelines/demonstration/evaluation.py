@@ -127,7 +127,7 @@ def character_error_rate(answered: Sequence[Answered]) -> float:
 
 
 def as_words(spelled: str) -> str:
-    """ "n i f a / b o k | t u n" as "nifa bok tun"."""
+    """ "| n i f a / b o k | t u n" as "nifa bok tun"."""
     return spelled.replace(" ", "").replace(GAP.strip(), " ").replace(LINE_END.strip(), " ").strip()
 
 

@@ -57,23 +57,22 @@ def copied(rng: np.random.Generator) -> list[tuple[str, str]]:
             if cell < CELLS - 1:
                 row[cell] = BLANK
     rows = rows[: 1 + int(rng.integers(MAX_LINES))] if rng.random() < 0.3 else rows
-    answer = LINE_END.join("".join(GAP if cell == BLANK else cell for cell in row) for row in rows)
+    answer = "".join(LINE_END + "".join(GAP if cell == BLANK else cell for cell in row) for row in rows)
     return [(as_picture(rows, HEIGHT_PX // PITCH_PX) + QUESTION, answer.lstrip())]
 
 
 def told(rng: np.random.Generator, seed: int) -> list[tuple[str, str]]:
     """A scene of the training side where a picture of it has its tokens, and all questions about it.
 
-    Each shape is a patch of cells with its name or its colour in turn.
+    The shape is a patch of cells with its name or its colour in turn.
     """
     known = [scene for scene in scenes() if split_of_scene(seed, scene) == TRAIN]
     scene = known[int(rng.integers(len(known)))]
     num_rows = pictures.HEIGHT_PX // PITCH_PX
     rows = [[BLANK] * CELLS for _ in range(num_rows)]
-    for at, named in enumerate(zip(scene.shapes, scene.colours, strict=True)):
-        left = at * CELLS // 2 + int(rng.integers(CELLS // 2 - 1))
-        for place, row in enumerate(rows):
-            row[left], row[left + 1] = f" {named[place % 2]}", f" {named[1 - place % 2]}"
+    named, left = (scene.shape, scene.colour), int(rng.integers(CELLS - 1))
+    for place, row in enumerate(rows):
+        row[left], row[left + 1] = f" {named[place % 2]}", f" {named[1 - place % 2]}"
     asked = questions(scene)
     order = [asked[int(place)] for place in rng.permutation(len(asked))]
     return [(as_picture(rows, num_rows) + order[0][0], order[0][1]), *order[1:]]

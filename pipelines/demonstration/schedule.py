@@ -33,11 +33,11 @@ class Sizes:
     num_lines: int = 1_600
     num_pictures: int = 600
     num_test: int = 160  # lines, and pictures, that are only tested
-    sums_steps: int = 3_000
-    language_steps: int = 500
-    hearing_steps: int = 750
-    seeing_steps: int = 420
-    both_steps: int = 180
+    sums_steps: int = 3_600
+    language_steps: int = 850
+    hearing_steps: int = 950
+    seeing_steps: int = 850
+    both_steps: int = 300
 
 
 FULL = Sizes()

@@ -73,8 +73,8 @@ def cut(lines: list[list[str]], num_words: int) -> list[list[str]]:
 
 
 def spelled(lines: list[list[str]]) -> str:
-    """[["nifa", "bok"], ["tun"]] as "n i f a / b o k | t u n"."""
-    return f"{LINE_END} ".join(f"{GAP} ".join(" ".join(each) for each in line) for line in lines)
+    """[["nifa", "bok"], ["tun"]] as "| n i f a / b o k | t u n": what stands first is no letter, so that every letter has a space before it."""
+    return "".join(f"{LINE_END} " + f"{GAP} ".join(" ".join(each) for each in line) for line in lines).lstrip()
 
 
 @dataclass(frozen=True, slots=True)

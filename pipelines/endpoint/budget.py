@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from pipelines.endpoint.ledger import Ledger, Spent
+from pipelines.endpoint.ledger import Ledger
+from pipelines.endpoint.spent import Spent
+from pipelines.endpoint.store_ledger import StoreLedger
 from processors import tokens
 from processors.tasks.writing import Prompt
 
@@ -54,7 +56,7 @@ class Budget:
     max_cost: float = 0.0
     prices: Prices = Prices()
     counts: str = RUN
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger | StoreLedger = field(default_factory=Ledger)
     spent: Spent = field(default=Spent(), init=False)  # of this run, by requests that have ended
     under_way: dict[int, Spent] = field(default_factory=dict, init=False)
 
@@ -64,6 +66,9 @@ class Budget:
             if self._passed(self._most() + worst):
                 return None
             number = self.ledger.begin(worst)
+        if self.counts == REPLIES and self._passed(self._most()):  # on an object store another program announced one meanwhile
+            self.ledger.end(number, Spent())
+            return None
         self.under_way[number] = worst
         return number
 
@@ -83,7 +88,7 @@ class Budget:
         where = " on these replies in all runs" if self.counts == REPLIES else ""
         if bound == "max_requests":
             return f"the budget of {self.max_requests} requests is spent{where} ({bound})"
-        unknown = len(self.ledger.begun) - len(self.under_way) if where else 0
+        unknown = self.ledger.num_begun - len(self.under_way) if where else 0
         where += f" (requests without a known end, which count with the most they may cost: {unknown})" if unknown else ""
         if bound == "max_output_tokens_total":
             told = f"{most.output_tokens} of {self.max_output_tokens} output tokens are written{where}"

@@ -6,6 +6,7 @@ What is tried again, when, and how often is decided here. Samples of one questio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,6 @@ from typing import Any
 
 from pipelines.endpoint.budget import Budget, count_prompt_tokens, most_prompt_tokens
 from pipelines.endpoint.failures import AGAIN, QUESTION, STOP, UNCLEAR, Failure, one_line
-from pipelines.endpoint.ledger import Spent
 from pipelines.endpoint.messages import (
     BadPrompt,
     BadResponse,
@@ -27,12 +27,14 @@ from pipelines.endpoint.messages import (
 )
 from pipelines.endpoint.rate import Lanes, wait_s
 from pipelines.endpoint.schema import mismatch
+from pipelines.endpoint.spent import Spent
 from pipelines.endpoint.transport import Failed, Transport
 from processors import tokens
 from processors.engine import EngineStopped
 from processors.tasks.writing import Keep, Prompt, Reply
 
 GO_ON = "what was answered is kept: run the same command again to go on"
+ROOM_EVERY_S = 1.0  # between two looks whether a budget that others share has room
 MAX_MISSES = 3  # replies of one question that do not match its schema, before the last one is its answer
 # One white pixel: what a plain question about a picture shows.
 PIXEL = bytes.fromhex(
@@ -261,7 +263,8 @@ class Client:
             if spent:
                 raise self._stop(spent)
             self._settled.clear()  # what is under way has reserved the rest, and may need less of it
-            await self._settled.wait()
+            with contextlib.suppress(TimeoutError):  # it may be another program's, whose end is not told
+                await asyncio.wait_for(self._settled.wait(), ROOM_EVERY_S)
 
     def _read(
         self, prompts: list[Prompt], came: bytes | dict[str, Any] | Failed, worst: Spent

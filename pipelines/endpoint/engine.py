@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pipelines.endpoint.budget import REPLIES, RUN, Budget, Prices
 from pipelines.endpoint.client import Client, Form, Patience
-from pipelines.endpoint.ledger import Ledger
+from pipelines.endpoint.ledger import open_ledger
 from pipelines.endpoint.rate import Lanes
 from pipelines.endpoint.transport import Transport
 from processors.engine import EngineMissing, EngineStopped
@@ -153,7 +153,7 @@ class OpenAiEngine:
             verify=httpx.create_ssl_context(),
         )
         prices = Prices(self.prompt_price, self.output_price)
-        ledger = Ledger(place, self.model, is_durable=self.budget_of == REPLIES)
+        ledger = open_ledger(place, self.model, is_durable=self.budget_of == REPLIES)
         budget = Budget(self.max_requests, self.max_output_tokens_total, self.max_cost, prices, self.budget_of, ledger)
         sampling = {"model": self.model, "temperature": self.temperature, "top_p": self.top_p}
         return Client(

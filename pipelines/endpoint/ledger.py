@@ -17,34 +17,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.endpoint.spent import Spent as Spent
+from pipelines.endpoint.store_ledger import StoreLedger
 from schemas.identity import canonical_json
+from schemas.store import is_remote
 
 FILE = "spent.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Requests, tokens and money. Units: `cost_nano` in billionths of the prices' currency, so that sums are exact."""
-
-    num_requests: int = 0
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    cost_nano: int = 0
-
-    @property
-    def cost(self) -> float:
-        return self.cost_nano / 1e9
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(
-            self.num_requests + other.num_requests,
-            self.prompt_tokens + other.prompt_tokens,
-            self.output_tokens + other.output_tokens,
-            self.cost_nano + other.cost_nano,
-        )
-
-    def __sub__(self, other: Spent) -> Spent:
-        return self + Spent(-other.num_requests, -other.prompt_tokens, -other.output_tokens, -other.cost_nano)
 
 
 @dataclass
@@ -64,6 +42,11 @@ class Ledger:
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+
+    @property
+    def num_begun(self) -> int:
+        """Requests without a known end."""
+        return len(self.begun)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -136,11 +119,18 @@ class Ledger:
             self.spent += found
 
 
+def open_ledger(folder: Path | None, model: str = "", is_durable: bool = False) -> Ledger | StoreLedger:
+    """What was spent on a folder of replies, wherever it is."""
+    if folder is not None and is_remote(folder):
+        return StoreLedger(folder, model, is_durable)
+    return Ledger(folder, model, is_durable)
+
+
 def spent_on(replies: Path) -> tuple[Spent, Spent]:
     """What was spent on a folder of replies by requests whose end is known, and what the others may have cost at most."""
-    if not (replies / FILE).is_file():
+    if not is_remote(replies) and not (replies / FILE).is_file():
         return Spent(), Spent()
-    ledger = Ledger(replies)
+    ledger = open_ledger(replies)
     try:
         with ledger.locked():
             return ledger.spent, ledger.most - ledger.spent

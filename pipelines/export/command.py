@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from pipelines import place
 from pipelines.build import BuildError
 from pipelines.export.run import MAX_SHARD_BYTES, WAVE, ExportError, Options, choose_workers, export
 from pipelines.failure import err_console, fail
@@ -29,8 +30,11 @@ class Format(enum.StrEnum):
 
 
 def export_command(
-    corpus: Annotated[Path, typer.Argument(help="A finished corpus.")],
-    to: Annotated[Path, typer.Option(help="The folder for the export; a new or an empty one, or one of this export that was stopped.")],
+    corpus: Annotated[Path, typer.Argument(help="A finished corpus.", parser=place.path)],
+    to: Annotated[
+        Path,
+        typer.Option(help="The folder for the export; a new or an empty one, or one of this export that was stopped.", parser=place.path),
+    ],
     format: Annotated[
         Format, typer.Option(help="parquet: columns, for `datasets` and hubs; webdataset: tars, a JSON and media a row.")
     ] = Format.parquet,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from pipelines.export.parts import Part, plain_schema, plan_parts
 from pipelines.export.webdataset import write_tar
 from pipelines.graph import Compute, compute_here
 from pipelines.recipe_file import first_difference
+from pipelines.remote import remove_folder
 from schemas.corpus import Corpus, CorpusError, read_schema
 from schemas.shard import TEMPORARY_PREFIX, FileEntry, is_no_space, remove_files, write_if_absent, write_replacing
 
@@ -196,8 +196,7 @@ def _end(corpus: Corpus, to: Path, plan: dict[str, Any], files: list[FileEntry])
     for name, data in derived.items():
         write_replacing(to / name, data)
     write_replacing(to / MANIFEST, _pretty({**plan, "files": [asdict(file) for file in files]}))
-    if (to / STATE).is_dir():
-        shutil.rmtree(to / STATE)
+    remove_folder(to / STATE)
 
 
 def _index(plan: dict[str, Any], files: list[FileEntry]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from pipelines import complete
+from pipelines import complete, place
 from pipelines.failure import fail
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Asked:
 
 
 def inspect_command(
-    path: Annotated[Path, typer.Argument(help="A corpus directory.")],
+    path: Annotated[Path, typer.Argument(help="A corpus directory.", parser=place.path)],
     limit: Annotated[int | None, typer.Option(min=1, help="How many rows to show. Default: 3, or 20 in a table.")] = None,
     key: Annotated[str | None, typer.Option(help="Show the row, or the refusal, with this key.")] = None,
     where: Annotated[
@@ -68,7 +68,9 @@ def inspect_command(
     reason: Annotated[str | None, typer.Option(help="Only refusals for this reason.", autocompletion=complete.reasons)] = None,
     failure: Annotated[str | None, typer.Option(help="Only refusals of this sort: reject, fault or crash.")] = None,
     lineage: Annotated[bool, typer.Option("--lineage", help="Where the row --key comes from, and what became of it.")] = False,
-    sources: Annotated[Path | None, typer.Option(help="With --lineage: the folder of the sources, to show their bytes.")] = None,
+    sources: Annotated[
+        Path | None, typer.Option(help="With --lineage: the folder of the sources, to show their bytes.", parser=place.path)
+    ] = None,
     text: Annotated[bool, typer.Option("--text", help="The exact text that the model reads, special tokens by name.")] = False,
     token_ids: Annotated[bool, typer.Option("--tokens", help="The token ids; + marks those that are learned.")] = False,
     png: Annotated[Path | None, typer.Option(help="Write the rows as a picture: crops, boxes, frame times, text beside them.")] = None,
@@ -284,6 +286,6 @@ def _write_wav(records: Iterator[Record], wav: Path) -> int:
     written = list(write_wavs(record, wav))
     if not written:
         raise fail(f"writing {wav}: row {record.key} has no audio")
-    for place, seconds, how in written:
-        out_console.print(f"{place}: {seconds:.2f} s of {record.key}, {how}", markup=False, soft_wrap=True)
+    for file, seconds, how in written:
+        out_console.print(f"{file}: {seconds:.2f} s of {record.key}, {how}", markup=False, soft_wrap=True)
     return 1

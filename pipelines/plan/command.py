@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pipelines import place as places
 from pipelines.build import BuildError, replies_folder
 from pipelines.buildfile import BuildFile, BuildFileError, read_build_file
 from pipelines.failure import err_console, fail
@@ -28,6 +29,7 @@ from processors.engine import EngineMissing, EngineStopped
 from schemas.arrow import SchemaError
 from schemas.corpus import CorpusError
 from schemas.replies import Replies
+from schemas.store import place_of
 
 PAPER_SCALE = "paper"
 ROWS = 400
@@ -38,7 +40,7 @@ def plan_command(
     build_file: Annotated[Path, typer.Argument(help="A TOML build file; see runbooks/build.md.")],
     corpus: Annotated[list[str] | None, typer.Option(help="Plan only this corpus (may be repeated).")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="corpus.parameter=value, over the file's (may be repeated).")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the corpora go, over the file's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the corpora go, over the file's.", parser=places.path)] = None,
     share: Annotated[float | None, typer.Option(help="Share of each source's rows to try, above 0 up to 1.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="About how many rows of each source to try, where no share is given.")] = ROWS,
     seed: Annotated[int, typer.Option(help="Another seed tries other rows.")] = 0,
@@ -154,7 +156,7 @@ def _plans(
 
 
 def _kept_folder(build: BuildFile, out: Path) -> Path:
-    return Path(build.execution.replies) if build.execution.replies else replies_folder(out / "any")
+    return place_of(build.execution.replies) if build.execution.replies else replies_folder(out / "any")
 
 
 def _console() -> Console:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
+from pipelines import place
 from pipelines.build import BuildError
 from pipelines.failure import err_console, fail
 from pipelines.report.compare import Comparison, comparison_json
@@ -42,8 +43,10 @@ class Asked:
 
 
 def report_command(
-    paths: Annotated[list[Path], typer.Argument(metavar="OUT...", help="A folder of corpora, or corpus directories.")],
-    to: Annotated[Path | None, typer.Option(help="Where the pages go. Default: `report` in the folder of corpora.")] = None,
+    paths: Annotated[list[Path], typer.Argument(metavar="OUT...", help="A folder of corpora, or corpus directories.", parser=place.path)],
+    to: Annotated[
+        Path | None, typer.Option(help="Where the pages go. Default: `report` in the folder of corpora.", parser=place.path)
+    ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Set two builds side by side: give two corpora, or two folders of them.")
     ] = False,

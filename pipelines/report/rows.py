@@ -24,6 +24,7 @@ from pipelines.partitions import partition_of
 from pipelines.report.built import BuiltStage
 from pipelines.report.tally import Portion, read_checked
 from schemas.corpus import CorpusError
+from schemas.store import place_of
 
 ROWS_PER_PARTITION = 100_000
 NUM_EXAMPLES = 200  # of each kind of change: those with the smallest keys
@@ -176,7 +177,7 @@ def write_rows(stage: str, portion: Portion, columns: Sequence[str], partitions:
     keys: list[str] = []
     hashes: list[bytes] = []
     for name, num_rows, _, _ in portion.files:
-        for batch in read_checked(Path(stage), name, num_rows):
+        for batch in read_checked(place_of(stage), name, num_rows):
             keys += batch.column("key").to_pylist()
             hashes += [row.tobytes() for row in column_hashes(batch, columns)]
     return _write(pa.table([keys, hashes], schema=ROWS), keys, partitions, path)
@@ -186,7 +187,7 @@ def write_refused(stage: str, label: str, portion: Portion, partitions: int, pat
     """Writes keys and reasons of the rejects of some splits of a stage, a batch a partition."""
     rows: list[dict[str, str]] = []
     for _, _, name, num_rows in portion.files:
-        for batch in read_checked(Path(stage), name, num_rows):
+        for batch in read_checked(place_of(stage), name, num_rows):
             told = batch.select(["key", "step", "reason", "failure", "detail"]).to_pylist()
             rows += [{**row, "stage": label, "detail": row["detail"][:MAX_DETAIL_CHARS]} for row in told]
     return _write(pa.Table.from_pylist(rows, REFUSED), [row["key"] for row in rows], partitions, path)

@@ -27,6 +27,7 @@ from processors.packing import NUM_PADDING
 from schemas.corpus import CorpusError, read_batches
 from schemas.facts import Fact, Limit, read_limit
 from schemas.identity import digest
+from schemas.store import place_of
 
 ROWS_AT_ONCE = 65_536
 REJECTS_AT_ONCE = 8_192  # they go through Python, as their facts are JSON
@@ -188,7 +189,7 @@ def _tables(reading: Reading, files: Iterable[tuple[str, int]], rows_at_once: in
     held: list[pa.RecordBatch] = []
     num_held = 0
     for name, num_rows in files:
-        for batch in read_checked(Path(reading.path), name, num_rows):
+        for batch in read_checked(place_of(reading.path), name, num_rows):
             if not batch.num_rows:
                 continue
             held.append(_select(batch, columns, f"{reading.path}/{name}"))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines.endpoint.ledger import FILE as SPENT
+from pipelines.endpoint.store_ledger import FOLDER as SPENT_PROGRAMS
 from pipelines.source.arrays import JsonArray
 from pipelines.source.bfcl import Bfcl
 from pipelines.source.coco import CocoAnnotations
@@ -90,17 +91,12 @@ def open_source(place: str, format: str | None = None, *, corpus_opener: Callabl
 def _look(place: str) -> tuple[str, str, list[str]]:
     """(root folder, file name or "", names in the folder when it is one)."""
     files = Files(place)
-    if files.is_local:
-        path = files.local_root
-        if not path.exists():
-            return _look_for_glob(place)
-        return (str(path), "", sorted(child.name for child in path.iterdir())) if path.is_dir() else (str(path.parent), path.name, [])
-    system, base = files._remote()
-    if system.isdir(base):
-        return place, "", sorted(posixpath.basename(name) for name in system.ls(base, detail=False))
-    if not system.exists(base):
+    root = str(files.local_root) if files.is_local else place.rstrip("/")
+    if files.is_folder(""):
+        return root, "", files.children("")
+    if not files.exists(""):
         return _look_for_glob(place)
-    return posixpath.dirname(place), posixpath.basename(place), []
+    return posixpath.dirname(root) or ".", posixpath.basename(root), []
 
 
 def _look_for_glob(place: str) -> tuple[str, str, list[str]]:
@@ -134,7 +130,7 @@ def _guess(place: str, root: str, name: str, names: list[str]) -> str:
         return "datasets"
     if "possible_answer" in names:
         return "bfcl"
-    if SPENT in names:
+    if SPENT in names or SPENT_PROGRAMS in names:
         return "replies"
     for suffixes, format in (
         (TAR_SUFFIXES, "webdataset"),

@@ -59,15 +59,13 @@ class CocoAnnotations:
             return
         beside = open_media(self.root, self.media_root, split.path, self.max_file_bytes)
         media = Media(beside.files, f"{beside.folder}/{self.images}".strip("/"), self.max_file_bytes)
-        for locator, row, problem in rows[split.start : split.stop]:
-            if problem:
-                yield make_reject(split, self.licence, locator, BAD_JSON.name, problem)
-            elif not row["file_name"]:
-                yield make_reject(split, self.licence, locator, MISSING_FILE.name, "the image has no file_name")
-            else:
-                yield self._row(media, split, locator, row)
+        yield from media.files.side_by_side(lambda told: self._row(media, split, *told), rows[split.start : split.stop])
 
-    def _row(self, media: Media, split: Split, locator: str, row: dict[str, Any]) -> Row | Reject:
+    def _row(self, media: Media, split: Split, locator: str, row: dict[str, Any], problem: str) -> Row | Reject:
+        if problem:
+            return make_reject(split, self.licence, locator, BAD_JSON.name, problem)
+        if not row["file_name"]:
+            return make_reject(split, self.licence, locator, MISSING_FILE.name, "the image has no file_name")
         try:
             blobs = {"image": media.read(row["file_name"])}
         except Refused as refused:

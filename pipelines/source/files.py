@@ -1,4 +1,7 @@
-"""Files of a source: local, or on any fsspec file system; what a row names is never read from outside the root."""
+"""Files of a source: local, or on an object store or another fsspec file system; what a row names is never read from outside the root.
+
+The same files give the same splits, rows and refusals wherever they lie. What a store does not answer is raised, never taken for bad data.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,19 @@ import io
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar, cast
 
-import fsspec
-
+from pipelines.remote import RangeFile, read_ranges, url_of
 from schemas.identity import digest
 from schemas.outcome import Reason, Refused
+from schemas.retry import StoreError, retried
+from schemas.store import NUM_READERS, StorePath, file_system, place_of
 
 MISSING_FILE = Reason("missing_file", "The file that the row names is not there")
 OUTSIDE_ROOT = Reason("outside_root", "The path leaves the folder that the source may read")
@@ -31,16 +38,26 @@ SAMPLE_BYTES = 4 << 10
 EDGE_BYTES = 64 << 10
 NUM_SAMPLES = 16
 BUFFER_BYTES = 1 << 20
+READ_AHEAD = 8  # files of rows that are fetched ahead
+MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 4_095  # of a file system of Linux
 
-NETWORK_ERRORS = (ConnectionError, TimeoutError)  # kinds of OSError that say nothing about the file
+NETWORK_ERRORS = (ConnectionError, TimeoutError, StoreError)  # kinds of OSError that say nothing about the file
 _MACHINE_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nor do these: the machine has run out of something
+
+
+T = TypeVar("T")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Reads below `root`, a local folder or an fsspec URL of one."""
+    """Reads below `root`, a local folder or the URL of one, which holds no user, password or token (PlaceError)."""
 
     root: str
+
+    def __post_init__(self) -> None:
+        if not self.is_local:
+            place_of(self.root)
 
     @property
     def is_local(self) -> bool:
@@ -50,8 +67,16 @@ class Files:
     def local_root(self) -> Path:
         return Path(self.root.removeprefix("file://"))
 
-    def _remote(self) -> tuple[Any, str]:
-        return fsspec.core.url_to_fs(self.root)
+    def _scheme_and_base(self) -> tuple[str, str]:
+        """Under which scheme a store is asked, and what it calls the root: for HTTP the URL itself."""
+        place = cast(StorePath, place_of(self.root))
+        return place.scheme, str(place) if place.scheme in ("http", "https") else place.path
+
+    def _ask(self, doing: str, path: str, question: Callable[[Any, str], T]) -> T:
+        """The answer of the store about a path below the root. Raises: StoreError, FileNotFoundError."""
+        scheme, base = self._scheme_and_base()
+        name = posixpath.join(base, path) if path else base
+        return retried(lambda: question(file_system(scheme), name), f"{doing} {url_of(scheme, name)}")()
 
     def walk(self, suffixes: tuple[str, ...] = ()) -> list[str]:
         """Relative paths of all files (links included) below the root, sorted; hidden ones are left out."""
@@ -62,10 +87,37 @@ class Files:
                 if path.is_symlink() or not path.is_dir()
             ]
         else:
-            system, base = self._remote()
-            found = [posixpath.relpath(path, base) for path in system.find(base)]
+            found = self.everything()
         kept = (path for path in found if not any(part.startswith(".") for part in path.split("/")))
         return sorted(path for path in kept if not suffixes or path.lower().endswith(suffixes))
+
+    def everything(self) -> list[str]:
+        """Relative paths of all objects below the root, on a store; hidden ones too."""
+        base = self._scheme_and_base()[1].strip("/")
+        names = self._ask("listing", "", lambda system, name: list(system.find(name)))
+        return [
+            name.strip("/")[len(base) + 1 :] for name in names if not name.endswith("/")
+        ]  # a name with a slash at its end is a folder's
+
+    def children(self, folder: str) -> list[str]:
+        """The names of what is right below a folder, sorted. Raises: OSError where there is none."""
+        if self.is_local:
+            return sorted(child.name for child in (self.local_root / folder).iterdir())
+        listed, asked = self._ask("listing", folder, lambda system, name: (system.ls(name, detail=False), name))
+        names = {name.strip("/") for name in listed} - {asked.strip("/")}  # some stores list the folder itself
+        return sorted(posixpath.basename(name) for name in names)
+
+    def is_folder(self, path: str) -> bool:
+        if self.is_local:
+            return (self.local_root / path).is_dir()
+        return self._type(path) == "directory"
+
+    def _type(self, path: str) -> str:
+        """ "file", "directory", or empty for what is not there."""
+        try:
+            return str(self._ask("looking for", path, lambda system, name: system.info(name)["type"]))
+        except FileNotFoundError:
+            return ""
 
     def select(self, path: str, suffixes: tuple[str, ...]) -> list[str]:
         """The files that a source's `path` means: one file, a glob (`a/*.jsonl`, `**/x-?.tar`), or with "" all of these suffixes."""
@@ -78,14 +130,15 @@ class Files:
     def exists(self, path: str) -> bool:
         if self.is_local:
             return (self.local_root / path).exists()
-        system, base = self._remote()
-        return bool(system.exists(posixpath.join(base, path)))
+        return bool(self._type(path))
 
     def size(self, path: str) -> int:
         if self.is_local:
             return (self.local_root / path).stat().st_size
-        system, base = self._remote()
-        return int(system.size(posixpath.join(base, path)))
+        info = self._ask("looking for", path, lambda system, name: system.info(name))
+        if info["type"] != "file":
+            raise OSError(errno.EINVAL, f"{path!r} is no regular file")
+        return int(info["size"] or 0)
 
     def open(self, path: str) -> IO[bytes]:
         """Raises OSError also for what is no regular file: opening a pipe would wait for ever, reading a device never end."""
@@ -94,9 +147,14 @@ class Files:
             if not stat.S_ISREG(place.stat().st_mode):
                 raise OSError(errno.EINVAL, f"{path!r} is no regular file")
             return open(place, "rb")
-        system, base = self._remote()
-        raw = system.open(posixpath.join(base, path), "rb")
-        return io.BufferedReader(raw, BUFFER_BYTES)  # type: ignore[return-value]  # fsspec's own readline takes no limit
+        info = self._ask("opening", path, lambda system, name: system.info(name))
+        if info["type"] != "file":
+            raise OSError(errno.EINVAL, f"{path!r} is no regular file")
+        scheme, base = self._scheme_and_base()
+        name = posixpath.join(base, path)
+        if info.get("size") is None:  # a server that tells none serves no ranges
+            return cast(IO[bytes], self._ask("opening", path, lambda system, name: system.open(name, "rb")))
+        return io.BufferedReader(RangeFile(scheme, name, int(info["size"])), BUFFER_BYTES)
 
     def read_media(self, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         """The bytes of a file that a row names, relative to the root. Raises: Refused with one of FILE_REASONS."""
@@ -122,12 +180,7 @@ class Files:
 
     def resolve_local(self, path: str) -> str:
         """The real place of a path after all links. Raises: Refused when it is not below the root."""
-        try:
-            os.fsencode(path)
-        except UnicodeEncodeError as error:
-            raise Refused(MISSING_FILE, f"{path!r} cannot be the name of a file") from error
-        if "\0" in path:
-            raise Refused(MISSING_FILE, f"{path!r} holds a zero byte")
+        _check_name(path)
         root = os.path.realpath(self.local_root)
         full = os.path.realpath(os.path.join(root, path))
         if full != root and not full.startswith(root.rstrip(os.sep) + os.sep):
@@ -135,23 +188,48 @@ class Files:
         return full
 
     def _read_remote(self, path: str, max_bytes: int) -> bytes:
-        system, base = self._remote()
-        prefix = self.root.rstrip("/") + "/"
-        clean = posixpath.normpath(path.removeprefix(prefix))
-        if posixpath.isabs(clean) or "://" in path.removeprefix(prefix) or clean.split("/")[0] == "..":
-            raise Refused(OUTSIDE_ROOT, f"{path!r} leads out of the source's folder")
-        full = posixpath.join(base, clean)
+        clean = self._resolve_remote(path)
         try:
-            info = system.info(full)
+            info = self._ask("looking for", clean, lambda system, name: system.info(name))
             if info["type"] != "file":
-                raise Refused(NOT_A_FILE, f"{path!r} is no file")
+                raise Refused(NOT_A_FILE, f"{path!r} is no regular file")
             if (info.get("size") or 0) > max_bytes:
                 raise Refused(FILE_TOO_LARGE, f"{path!r} has {info['size']} bytes, at most {max_bytes}")
-            return system.cat_file(full)
+            data = cast(bytes, self._ask("reading", clean, lambda system, name: system.cat_file(name)))
         except FileNotFoundError as error:
+            if isinstance(error, StoreError):
+                raise
             raise Refused(MISSING_FILE, f"{path!r} is not there") from error
-        except PermissionError as error:
-            raise Refused(UNREADABLE_FILE, f"{path!r}: {error}") from error
+        if info.get("size") is not None and len(data) != info["size"]:
+            scheme, base = self._scheme_and_base()
+            told = url_of(scheme, posixpath.join(base, clean))
+            raise StoreError(
+                f"reading {told}: {len(data)} of {info['size']} bytes came; it was replaced while it was read: start the build again"
+            )
+        return data
+
+    def _resolve_remote(self, path: str) -> str:
+        """A path relative to the root, without detours. Raises: Refused when it is not below the root, or no file could have its name."""
+        _check_name(path)
+        below = path.removeprefix(self.root.rstrip("/") + "/")
+        clean = posixpath.normpath(below)
+        if posixpath.isabs(clean) or clean.split("/")[0] == "..":
+            raise Refused(OUTSIDE_ROOT, f"{path!r} leads out of the source's folder")
+        if len(clean.encode()) > MAX_PATH_BYTES or any(len(name.encode()) > MAX_NAME_BYTES for name in clean.split("/")):
+            raise Refused(MISSING_FILE, f"{path!r}: {os.strerror(errno.ENAMETOOLONG)}")
+        return "" if clean == "." else clean
+
+    def side_by_side(self, function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+        """What a function that reads a file gives for each item, in order; of a store several are read ahead, and few of them held."""
+        if self.is_local:
+            yield from map(function, items)
+            return
+        with ThreadPoolExecutor(READ_AHEAD) as pool:
+            waiting = iter(items)
+            under_way = deque(pool.submit(function, item) for item in islice(waiting, READ_AHEAD))
+            while under_way:
+                yield under_way.popleft().result()
+                under_way.extend(pool.submit(function, item) for item in islice(waiting, 1))
 
     def content_id(self, path: str) -> str:
         """A digest that names the content of a file: of all of it up to 1 MiB; of larger ones, of size, both ends and 16 places.
@@ -164,11 +242,20 @@ class Files:
         """As `content_id`, of three places of 4 KiB only: for folders of a million small files."""
         return self._sample(path, 3 * SAMPLE_BYTES, SAMPLE_BYTES, 2)
 
+    def glances(self, paths: Sequence[str]) -> list[tuple[str, int]]:
+        """`glance` of many files; of a store many are read at a time."""
+        if self.is_local:
+            return [self.glance(path) for path in paths]
+        with ThreadPoolExecutor(NUM_READERS) as pool:
+            return list(pool.map(self.glance, paths))
+
     def glance(self, path: str) -> tuple[str, int]:
         """(content id, size); fixed ones for what may not or cannot be read: it is refused when its row is read."""
         try:
             if self.is_local:
                 self.resolve_local(path)
+            else:
+                self._resolve_remote(path)
             return self.glance_id(path), self.size(path)
         except NETWORK_ERRORS:
             raise
@@ -177,16 +264,36 @@ class Files:
 
     def _sample(self, path: str, whole_bytes: int, edge_bytes: int, num_samples: int) -> str:
         size = self.size(path)
+        is_whole = size <= whole_bytes
+        pieces = self._read_spans(path, [(0, size)] if is_whole else _samples(size, edge_bytes, num_samples))
+        return digest(*pieces) if is_whole else digest(str(size), *pieces)
+
+    def _read_spans(self, path: str, spans: list[tuple[int, int]]) -> list[bytes]:
+        if not self.is_local:
+            scheme, base = self._scheme_and_base()
+            return read_ranges(scheme, posixpath.join(base, path), spans) if spans != [(0, 0)] else [b""]
+        pieces = []
         with self.open(path) as handle:
-            if size <= whole_bytes:
-                return digest(handle.read(whole_bytes))
-            pieces: list[str | bytes] = [str(size), handle.read(edge_bytes)]
-            for number in range(num_samples):
-                handle.seek((size - SAMPLE_BYTES) * number // num_samples)
-                pieces.append(handle.read(SAMPLE_BYTES))
-            handle.seek(size - edge_bytes)
-            pieces.append(handle.read(edge_bytes))
-        return digest(*pieces)
+            for start, stop in spans:
+                handle.seek(start)
+                pieces.append(handle.read(stop - start))
+        return pieces
+
+
+def _samples(size: int, edge_bytes: int, num_samples: int) -> list[tuple[int, int]]:
+    """Both ends of a file, and places between them."""
+    starts = [(size - SAMPLE_BYTES) * number // num_samples for number in range(num_samples)]
+    return [(0, edge_bytes), *((start, start + SAMPLE_BYTES) for start in starts), (size - edge_bytes, size)]
+
+
+def _check_name(path: str) -> None:
+    """Raises: Refused for what cannot be the name of a file."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise Refused(MISSING_FILE, f"{path!r} cannot be the name of a file") from error
+    if "\0" in path:
+        raise Refused(MISSING_FILE, f"{path!r} holds a zero byte")
 
 
 def is_glob(path: str) -> bool:

@@ -49,27 +49,24 @@ class Folder:
         paths, tellers = self._list()
         found = []
         for start, stop in numbered(paths, self.rows_per_split):
-            contents, size = [], 0
-            for path in paths[start:stop]:
-                for name in (path, *tellers.get(path, {}).values()):
-                    content, num_bytes = files.glance(name)
-                    contents.append(content)
-                    size += num_bytes
-            revision = digest(*paths[start:stop])[:16] + digest(*contents)[:16]
-            found.append(make_split(paths[start], revision, start, stop, stop - start, size, start))
+            names = [name for path in paths[start:stop] for name in (path, *tellers.get(path, {}).values())]
+            known = files.glances(names)
+            revision = digest(*paths[start:stop])[:16] + digest(*(content for content, _ in known))[:16]
+            found.append(make_split(paths[start], revision, start, stop, stop - start, sum(size for _, size in known), start))
         return found
 
     def read(self, split: Split) -> Iterator[Row | Reject]:
         files = Files(self.root)
         paths, tellers = self._find(split)
-        for path in paths:
-            try:
-                blobs = {blob_name(path): files.read_media(path, self.max_file_bytes)}
-                fields = self._fields(files, path, tellers.get(path, {}))
-            except Refused as refused:
-                yield make_reject(split, self.licence, "the file", refused.reason.name, refused.detail, path)
-                continue
-            yield give_row(split, self.licence, "the file", fields, blobs, place=path)
+        yield from files.side_by_side(lambda path: self._row(files, split, path, tellers.get(path, {})), paths)
+
+    def _row(self, files: Files, split: Split, path: str, tellers: Mapping[str, str]) -> Row | Reject:
+        try:
+            blobs = {blob_name(path): files.read_media(path, self.max_file_bytes)}
+            fields = self._fields(files, path, tellers)
+        except Refused as refused:
+            return make_reject(split, self.licence, "the file", refused.reason.name, refused.detail, path)
+        return give_row(split, self.licence, "the file", fields, blobs, place=path)
 
     def _list(self) -> tuple[tuple[str, ...], Mapping[str, Mapping[str, str]]]:
         return _listing(self.root, tuple(suffix.lower() for suffix in self.suffixes), self.beside)

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, ClassVar
 
@@ -94,16 +94,17 @@ class JsonlManifest:
                 yield from self._read_compressed(media, split, handle)
                 return
             handle.seek(split.start)
-            at = split.start
-            for line in _bounded_lines(handle, self.max_line_bytes, split.stop - split.start):
-                if not line.is_blank:
-                    yield self._row(media, split, line, f"byte {at}")
-                at += line.length
+            lines = _bounded_lines(handle, self.max_line_bytes, split.stop - split.start)
+            yield from media.files.side_by_side(lambda told: self._row(media, split, *told), _placed(lines, split.start))
 
     def _read_compressed(self, media: Media, split: Split, handle: IO[bytes]) -> Iterator[Row | Reject]:
         """Locators count bytes of the text. The line that damage cuts is covered by the one reject for the damage."""
+        lines = self._undamaged(split, _bounded_lines(_decompressed(handle, split.path), self.max_line_bytes))
+        yield from media.files.side_by_side(lambda told: told if isinstance(told, Reject) else self._row(media, split, *told), lines)
+
+    def _undamaged(self, split: Split, lines: Iterator[_Line]) -> Iterator[tuple[_Line, int] | Reject]:
+        """The lines with where they begin, and the reject for what cannot be read."""
         at = 0
-        lines = _bounded_lines(_decompressed(handle, split.path), self.max_line_bytes)
         while True:
             try:
                 line = next(lines, None)
@@ -115,10 +116,11 @@ class JsonlManifest:
             if line is None:
                 return
             if not line.is_blank:
-                yield self._row(media, split, line, f"byte {at}")
+                yield line, at
             at += line.length
 
-    def _row(self, media: Media, split: Split, line: _Line, locator: str) -> Row | Reject:
+    def _row(self, media: Media, split: Split, line: _Line, at: int) -> Row | Reject:
+        locator = f"byte {at}"
         if line.is_long:
             detail = f"{line.length} bytes, at most {self.max_line_bytes}"
             return make_reject(split, self.licence, locator, LINE_TOO_LONG.name, detail)
@@ -127,6 +129,14 @@ class JsonlManifest:
         except Refused as refused:
             return make_reject(split, self.licence, locator, refused.reason.name, refused.detail)
         return give_row(split, self.licence, locator, fields, {}, media)
+
+
+def _placed(lines: Iterable[_Line], at: int) -> Iterator[tuple[_Line, int]]:
+    """The lines that are not blank, with where they begin."""
+    for line in lines:
+        if not line.is_blank:
+            yield line, at
+        at += line.length
 
 
 def parse_object(data: bytes) -> dict[str, Any]:

@@ -58,20 +58,21 @@ class Pages:
         paths = _listing(self.root, self.path)
         found = []
         for start, stop in numbered(paths, self.rows_per_split):
-            known = [files.glance(path) for path in paths[start:stop]]
+            known = files.glances(paths[start:stop])
             revision = digest(*paths[start:stop])[:16] + digest(*(content for content, _ in known))[:16]
             found.append(make_split(paths[start], revision, start, stop, stop - start, sum(size for _, size in known), start))
         return found
 
     def read(self, split: Split) -> Iterator[Row | Reject]:
         files = Files(self.root)
-        for path in self._find(split):
-            try:
-                fields, blobs = self._page(files, path)
-            except Refused as refused:
-                yield make_reject(split, self.licence, "the page", refused.reason.name, refused.detail, path)
-                continue
-            yield give_row(split, self.licence, "the page", fields, blobs, place=path)
+        yield from files.side_by_side(lambda path: self._row(files, split, path), self._find(split))
+
+    def _row(self, files: Files, split: Split, path: str) -> Row | Reject:
+        try:
+            fields, blobs = self._page(files, path)
+        except Refused as refused:
+            return make_reject(split, self.licence, "the page", refused.reason.name, refused.detail, path)
+        return give_row(split, self.licence, "the page", fields, blobs, place=path)
 
     def _find(self, split: Split) -> tuple[str, ...]:
         """The pages of a split. The listing is kept between splits; one that no longer fits is made again."""

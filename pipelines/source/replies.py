@@ -49,7 +49,7 @@ class KeptReplies:
         files, paths = Files(self.root), _addresses(self.root)
         found = []
         for start, stop in numbered(paths, self.rows_per_split):
-            seen = [files.glance(path) for path in paths[start:stop]]
+            seen = files.glances(paths[start:stop])
             revision = digest(*paths[start:stop])[:16] + digest(*(content for content, _ in seen))[:16]
             found.append(make_split(paths[start], revision, start, stop, stop - start, sum(size for _, size in seen), start))
         return found
@@ -61,13 +61,14 @@ class KeptReplies:
                 f"{self.root} has other replies than when it was listed: read it while no build writes there; start the build again"
             )
         files = Files(self.root)
-        for path in paths:
-            try:
-                fields = row_fields(files.read_media(path, self.max_file_bytes), path.replace("/", ""))
-            except Refused as refused:
-                yield make_reject(split, self.licence, "the file", refused.reason.name, refused.detail, path)
-                continue
-            yield give_row(split, self.licence, "the file", fields, {}, place=path)
+        yield from files.side_by_side(lambda path: self._row(files, split, path), paths)
+
+    def _row(self, files: Files, split: Split, path: str) -> Row | Reject:
+        try:
+            fields = row_fields(files.read_media(path, self.max_file_bytes), path.replace("/", ""))
+        except Refused as refused:
+            return make_reject(split, self.licence, "the file", refused.reason.name, refused.detail, path)
+        return give_row(split, self.licence, "the file", fields, {}, place=path)
 
 
 def row_fields(kept: bytes, address: str) -> dict[str, object]:

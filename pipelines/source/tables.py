@@ -6,7 +6,8 @@ import base64
 import datetime
 import decimal
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -32,7 +33,11 @@ from schemas.records import Row
 
 BATCH_ROWS = 64
 MAX_PARTS_OF_A_GROUP = 16  # every part of a row group decodes the group from its start
-ARROW_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowSerializationError, OSError)
+ARROW_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowSerializationError, pa.ArrowIndexError, pa.ArrowKeyError, OSError)
+MAX_BATCH_ROWS = 1 << 24  # of a batch of a stream, whose header alone says how many it has
+ABSURD_BYTES = 1 << 40  # a header asks for as much as this, not a table
+_WANTED = re.compile(r"of size (\d+)")
+_AS_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}  # whose letters are looked at row by row
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,20 @@ class _Reader:
             if batch is None:
                 return
             first = max(self.split.start - number, 0)
-            for at in range(first, min(stop - number, batch.num_rows)):
-                yield self._row(batch.slice(at, 1), number + at)
+            yield from self._rows_of(batch, number, first, min(stop - number, batch.num_rows))
             number += batch.num_rows
 
     def damaged(self, number: int, error: Exception) -> Reject:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         return make_reject(self.split, self.licence, f"row {number} and all after it", UNREADABLE_FILE.name, said)
+
+    def _rows_of(self, batch: pa.RecordBatch, number: int, first: int, stop: int) -> Iterator[Row | Reject]:
+        wrong = _damage(batch)
+        if wrong:
+            said = f"its batch is damaged: {wrong}"
+            rows = range(number + first, number + stop)
+            return (make_reject(self.split, self.licence, f"row {row}", UNREADABLE_FILE.name, said) for row in rows)
+        return self.media.files.side_by_side(lambda at: self._row(batch.slice(at, 1), number + at), range(first, stop))
 
     def _row(self, batch: pa.RecordBatch, number: int) -> Row | Reject:
         locator = f"row {number}"
@@ -212,7 +224,11 @@ class DatasetsDir:
         """Raises ValueError when state.json is there and names no files."""
         try:
             with files.open("state.json") as handle:
-                return [str(entry["filename"]) for entry in json.load(handle)["_data_files"]]
+                names = [str(entry["filename"]) for entry in json.load(handle)["_data_files"]]
+            outside = [name for name in names if name.startswith("/") or "://" in name or ".." in name.split("/")]
+            if outside:
+                raise ValueError(f"the file {outside[0]!r} is outside of the folder")
+            return names
         except FileNotFoundError:
             return files.walk((".arrow",))
         except (KeyError, TypeError, ValueError) as error:
@@ -228,7 +244,7 @@ class DatasetsDir:
         try:
             revision, size = files.content_id(path), files.size(path)
             with ExitStack() as stack:
-                for batch in _open_stream(stack, files, path):
+                for batch in _checked(_open_stream(stack, files, path)):
                     rows += batch.num_rows
         except NETWORK_ERRORS:
             raise
@@ -245,13 +261,42 @@ class DatasetsDir:
         reader = _Reader(split, self.licence, open_media(self.root, self.media_root, split.path, self.max_file_bytes))
         with ExitStack() as stack:
             try:
-                batches = iter(_open_stream(stack, files, split.path))
+                batches = _checked(_open_stream(stack, files, split.path))
             except NETWORK_ERRORS:
                 raise
             except ARROW_ERRORS as error:
                 yield reader.damaged(split.start, error)
                 return
             yield from reader.rows(batches, 0)
+
+
+def _damage(batch: pa.RecordBatch) -> str:
+    """What is wrong with a batch; empty where nothing is. Offsets and places of a damaged one lead outside of it, and end the process."""
+    try:
+        for column in batch.columns:
+            (column.view(_AS_BYTES[column.type]) if column.type in _AS_BYTES else column).validate(full=True)
+    except ARROW_ERRORS as error:
+        return (str(error).splitlines() or [type(error).__name__])[0]
+    return ""
+
+
+def _checked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches of a stream, as long as their headers can be believed. Raises: ARROW_ERRORS."""
+    drawn = iter(batches)
+    while True:
+        try:
+            batch = next(drawn, None)
+        except pa.ArrowMemoryError as error:
+            wanted = _WANTED.search(str(error))
+            if wanted is None or int(wanted[1]) < ABSURD_BYTES:
+                raise  # the machine has too little
+            raise pa.ArrowInvalid(str(error)) from error
+        if batch is None:
+            return
+        if batch.num_rows > MAX_BATCH_ROWS:
+            raise pa.ArrowInvalid(f"a batch says that it has {batch.num_rows} rows, at most {MAX_BATCH_ROWS}")
+        batch.validate()
+        yield batch
 
 
 def _open_stream(stack: ExitStack, files: Files, path: str) -> pa.ipc.RecordBatchStreamReader:

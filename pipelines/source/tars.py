@@ -78,7 +78,7 @@ class WebDatasetTar:
         at = 0
         try:
             with tarfile.open(fileobj=handle, mode="r|*", tarinfo=Header) as archive:
-                for member in archive:
+                for member in members_of(archive):
                     at = member.offset
                     refused = self._refuse(member)
                     if refused is None and member.isdir():
@@ -95,8 +95,9 @@ class WebDatasetTar:
                         group.add(member, extension, _data_of(archive, member))
                     else:
                         group.refuse(_where(member), *refused)
-                    archive.members.clear()  # type: ignore[attr-defined]  # it would keep the header of every member
                 check_end(archive)
+                if at == 0 and group is None:
+                    raise EOFError("the archive holds no row, as one of which only zeros are left")
         except NETWORK_ERRORS:
             raise
         except TAR_ERRORS as error:
@@ -144,6 +145,22 @@ def _data_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if len(data) != member.size:
         raise EOFError(f"member {member.name!r} announces {member.size} bytes, {len(data)} are there")
     return data
+
+
+def members_of(archive: Any) -> Iterator[tarfile.TarInfo]:
+    """The members of an archive that is read as a stream. It would keep the header of every one, and pass by one of an absurd size for ever.
+
+    Raises: EOFError when the archive ends inside a member that was not read.
+    """
+    for member in archive:
+        yield member
+        archive.members.clear()
+        left = archive.offset - 1 - archive.fileobj.tell()  # up to the last byte before the next header
+        while left > 0:
+            found = len(archive.fileobj.read(min(left, 1 << 16)))
+            if not found:
+                raise EOFError(f"member {member.name!r} announces {member.size} bytes, {left} of them are not there")
+            left -= found
 
 
 def check_end(archive: Any) -> None:

@@ -39,7 +39,7 @@ from pipelines.source.split import (
     printable,
     unreadable_split,
 )
-from pipelines.source.tars import LINK_MEMBER, SPECIAL_MEMBER, TAR_ERRORS, UNSAFE_MEMBER, Header, check_end
+from pipelines.source.tars import LINK_MEMBER, SPECIAL_MEMBER, TAR_ERRORS, UNSAFE_MEMBER, Header, check_end, members_of
 from pipelines.source.tars import SUFFIXES as TAR_SUFFIXES
 from processors.code.package_licence import is_licence_file, is_metadata_file, is_notice_file, package_licence
 from schemas.identity import digest
@@ -88,8 +88,6 @@ class Tree:
         check_positive(self, "rows_per_split", "max_file_bytes")
         if not 0 <= self.depth <= 8:
             raise ValueError(f"Tree: depth is {self.depth!r}, expected 0 (the root is one repository) to 8")
-        if not Files(self.root).is_local:
-            raise ValueError(f"format tree reads local folders and archives; {self.root!r} is remote")
 
     def splits(self) -> list[Split]:
         """The first half of a revision names the paths, the second the contents; what tells of licences counts as content."""
@@ -100,7 +98,7 @@ class Tree:
         paths, archives = _listing(self.root, self.path)
         found = []
         for start, stop in numbered(paths, self.rows_per_split):
-            known = [files.glance(path) for path in paths[start:stop]]
+            known = files.glances(paths[start:stop])
             contents = [content for content, _ in known]
             folders = sorted({posixpath.dirname(path) for path in paths[start:stop]})
             contents += [digest(repr(_tellings(self.root, folder, self.depth))) for folder in folders]
@@ -112,6 +110,8 @@ class Tree:
         try:
             size = files.size(path)
             return make_split(path, files.content_id(path), 0, size, -1, size)
+        except NETWORK_ERRORS:
+            raise
         except OSError:  # one split, which is refused as a whole
             return unreadable_split(path)
 
@@ -120,16 +120,17 @@ class Tree:
             yield from self._read_archive(split)
             return
         files = Files(self.root)
-        for path in self._find(split):
-            try:
-                _check_path(self.root, path)
-                data = files.read_media(path, self.max_file_bytes)
-            except Refused as refused:
-                yield make_reject(split, self.licence, "the file", refused.reason.name, refused.detail, path)
-                continue
-            repo, inside = self._place(path)
-            told = _tellings(self.root, posixpath.dirname(path), self.depth)
-            yield give_row(split, self.licence, "the file", _fields(repo, inside, told), {"text": data}, place=path)
+        yield from files.side_by_side(lambda path: self._row(files, split, path), self._find(split))
+
+    def _row(self, files: Files, split: Split, path: str) -> Row | Reject:
+        try:
+            _check_path(files, path)
+            data = files.read_media(path, self.max_file_bytes)
+        except Refused as refused:
+            return make_reject(split, self.licence, "the file", refused.reason.name, refused.detail, path)
+        repo, inside = self._place(path)
+        told = _tellings(self.root, posixpath.dirname(path), self.depth)
+        return give_row(split, self.licence, "the file", _fields(repo, inside, told), {"text": data}, place=path)
 
     def _list(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return _listing(self.root, self.path)
@@ -138,7 +139,8 @@ class Tree:
         """(repository, path in it); a file above every repository belongs to the root."""
         parts = path.split("/")
         if self.depth == 0 or len(parts) <= self.depth:
-            return printable(posixpath.basename(os.path.realpath(self.root))), printable(path)
+            root = os.path.realpath(self.root) if Files(self.root).is_local else self.root.rstrip("/")
+            return printable(posixpath.basename(root)), printable(path)
         return printable("/".join(parts[: self.depth])), printable("/".join(parts[self.depth :]))
 
     def _find(self, split: Split) -> tuple[str, ...]:
@@ -213,8 +215,7 @@ def _refuse(name: str, size: int, most: int) -> tuple[Reason, str] | None:
 
 def _tar_members(handle: object, wanted: Callable[[str], bool], most: int) -> Iterator[Found]:
     with tarfile.open(fileobj=handle, mode="r|*", tarinfo=Header) as archive:  # type: ignore[call-overload]
-        for number, member in enumerate(archive):
-            archive.members.clear()  # it would keep the header of every member
+        for number, member in enumerate(members_of(archive)):
             if number >= MAX_MEMBERS:
                 raise EOFError(f"more than {MAX_MEMBERS} members")
             if member.isdir() or not wanted(member.name):
@@ -285,7 +286,19 @@ def _listing(root: str, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if not is_glob(path) and not path.lower().endswith(ARCHIVES):
             raise ValueError(f"format tree reads a folder, or archives ({', '.join(ARCHIVES)}), not {path!r}")
         return (), tuple(name for name in chosen if name.lower().endswith(ARCHIVES))
-    base = Files(root).local_root
+    files = _local_files(Files(root).local_root) if Files(root).is_local else [_without_store(name) for name in Files(root).everything()]
+    archives = tuple(sorted(name for name in files if "/" not in name and name.lower().endswith(ARCHIVES)))
+    return tuple(sorted(set(files) - set(archives))), archives
+
+
+def _without_store(path: str) -> str:
+    """The path of a file, or of the store of version control that it belongs to."""
+    folders = path.split("/")[:-1]
+    first = next((at for at, name in enumerate(folders, 1) if name in STORES), None)
+    return path if first is None else "/".join(folders[:first])
+
+
+def _local_files(base: Path) -> list[str]:
     files: list[str] = []
     for folder, folders, names in os.walk(base):
         here = Path(folder).relative_to(base).as_posix()
@@ -294,18 +307,17 @@ def _listing(root: str, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         links = [name for name in folders if Path(folder, name).is_symlink()]
         files += [f"{here}{name}" for name in (*stores, *(link for link in links if link not in stores), *names)]
         folders[:] = sorted(name for name in folders if name not in STORES and name not in links)
-    archives = tuple(sorted(name for name in files if "/" not in name and name.lower().endswith(ARCHIVES)))
-    return tuple(sorted(set(files) - set(archives))), archives
+    return files
 
 
-def _check_path(root: str, path: str) -> None:
+def _check_path(files: Files, path: str) -> None:
     """Raises: Refused for a store of version control and for links."""
-    base = Files(root).local_root
-    full = base / path
-    if full.name in STORES and (full.is_dir() or full.is_symlink()):
+    full = files.local_root / path
+    is_link = files.is_local and full.is_symlink()
+    if full.name in STORES and (is_link or files.is_folder(path)):
         raise Refused(VERSION_CONTROL, f"{path!r} is the store of a version control system")
-    if full.is_symlink():
-        Files(root).resolve_local(path)  # raises for one that leads out of the root
+    if is_link:
+        files.resolve_local(path)  # raises for one that leads out of the root
         raise Refused(LINK_IN_TREE, f"{path!r} -> {os.fspath(full.readlink())!r}")
 
 
@@ -365,12 +377,14 @@ def _read_tellers(root: str, folder: str) -> Mapping[str, bytes]:
     """The licence files and metadata of one folder. One that cannot be read, or is too large, tells nothing."""
     files, found = Files(root), {}
     try:
-        names = sorted(child.name for child in (files.local_root / folder).iterdir())
+        names = files.children(folder)
+    except NETWORK_ERRORS:
+        raise
     except OSError:
         return {}
     for name in names:
         path = posixpath.join(folder, name)
-        if is_teller(name) and not (files.local_root / path).is_dir():
+        if is_teller(name) and not files.is_folder(path):
             try:
                 found[name] = files.read_media(path, MAX_TELLER_BYTES)
             except Refused:  # it is a row too, and refused there with its reason

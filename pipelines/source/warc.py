@@ -111,13 +111,21 @@ class WarcArchive:
             if not tape.size:
                 yield self._reject(split, "byte 0", DAMAGED_RECORD, "the file is empty")
                 return
-            codec = open_codec(split.path, tape)
-            if codec is not None:
-                yield from self._read_members(split, tape, codec)
-                return
-            tape.seek(split.start)
-            for unit in read_records(tape, self.max_record_bytes, split.stop):
-                yield self._give(split, f"byte {unit.at}", unit)
+            is_silent = True
+            for item in self._read_tape(split, tape):
+                is_silent = False
+                yield item
+            if is_silent and split.start == 0 and split.stop >= tape.size:
+                yield self._reject(split, "byte 0", DAMAGED_RECORD, "the file holds no record, only what files are filled up with")
+
+    def _read_tape(self, split: Split, tape: FileTape) -> Iterator[Row | Reject]:
+        codec = open_codec(split.path, tape)
+        if codec is not None:
+            yield from self._read_members(split, tape, codec)
+            return
+        tape.seek(split.start)
+        for unit in read_records(tape, self.max_record_bytes, split.stop):
+            yield self._give(split, f"byte {unit.at}", unit)
 
     def _read_members(self, split: Split, tape: FileTape, codec: Codec) -> Iterator[Row | Reject]:
         """Walks the chain of members; those that begin before the split are inflated only to find their ends."""

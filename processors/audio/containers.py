@@ -22,6 +22,7 @@ WAVE, RF64, AIFF, FLAC, OGG, SPHERE, CAF, AU, MP3, MP4, MATROSKA = (
 )  # fmt: skip
 UNKNOWN_SIZES = (0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFF - 36)  # what programs that write to a pipe put for a length
 OGG_HEADER = struct.Struct("<4sBBqIIIB")  # magic, version, flags, granule, serial, sequence, checksum, number of segments
+PLAIN_SAMPLES = (1, 3, 6, 7, 0xFFFE)  # whole numbers, floats, A-law, mu-law, and what an extension names
 OGG_LAST = 4  # the flag on a stream's last page
 REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -76,12 +77,23 @@ def _check_chunks(data: bytes, size_format: str, wanted: bytes) -> None:
     at = 12
     while at + 8 <= len(data):
         name, size = data[at : at + 4], struct.unpack(size_format, data[at + 4 : at + 8])[0]
+        if name == b"fmt " and wanted == b"data" and size_format == "<I":
+            _check_frame(data[at + 8 : at + 24])
         if name == wanted:
             have = len(data) - at - 8
             if size > have and size not in UNKNOWN_SIZES:
                 raise Refused(TRUNCATED_AUDIO, f"the {name.decode()} chunk announces {size} bytes, {have} are there")
             return
         at += 8 + size + size % 2
+
+
+def _check_frame(form: bytes) -> None:
+    """RIFF: a frame of plain samples has room for one of each channel; where it has not, FFmpeg leaves its buffers and the process dies."""
+    if len(form) < 16:
+        return
+    tag, num_channels, _, _, frame_bytes, bits = struct.unpack("<HHIIHH", form)
+    if tag in PLAIN_SAMPLES and frame_bytes < num_channels * (bits // 8):
+        raise Refused(CORRUPT_AUDIO, f"the fmt chunk announces {num_channels} channels of {bits} bits in frames of {frame_bytes} bytes")
 
 
 def _check_pages(data: bytes) -> int | None:
@@ -123,7 +135,7 @@ def _check_sphere(data: bytes) -> int | None:
     size = int(lines[1])
     fields = dict(re.findall(rb"^(\w+) -\w+ (\S+)", data[:size], re.MULTILINE))
     numbers = [fields.get(name, b"") for name in (b"sample_count", b"channel_count", b"sample_n_bytes")]
-    if not all(number.isdigit() for number in numbers):
+    if not all(number.isdigit() and len(number) < 19 for number in numbers):
         return None
     samples, channels, width = (int(number) for number in numbers)
     needed, have = samples * channels * width, len(data) - size

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from processors.audio.decode import DECODE_REASONS, DecodedAudio, decode_audio
+from processors.audio.decode import DecodedAudio
+from processors.audio.guarded import GUARDED_REASONS, guarded_audio
 from processors.audio.log_mel import LOG_MEL_REASONS, log_mel, num_audio_tokens
 from processors.once import once
 from schemas.facts import Fact, Limit
@@ -19,7 +20,7 @@ NUM_CHANNELS = Fact("audio.num_channels", int, "Channels of the (first) source f
 PEAK = Fact("audio.peak", float, "Largest absolute sample; 1.0 is full scale")
 NUM_FRAMES = Fact("audio.num_frames", int, "Log-Mel frames (10 ms each), all clips of the row together")
 
-_decode_audio = once(decode_audio)  # the questions about one clip share its bytes
+_decode_audio = once(guarded_audio)  # the questions about one clip share its bytes
 _log_mel = once(log_mel)
 
 TOO_SHORT = Reason("too_short", "The audio is shorter than asked for")
@@ -39,7 +40,7 @@ class DecodeAudio:
     gives: ClassVar = None
     reads: ClassVar = ()
     writes: ClassVar = (DURATION, SOURCE_RATE, NUM_CHANNELS, PEAK)
-    reasons: ClassVar = DECODE_REASONS
+    reasons: ClassVar = GUARDED_REASONS
     version: ClassVar = 1
 
     def __call__(self, record: Conversation) -> Conversation | Reject:

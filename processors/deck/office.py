@@ -26,6 +26,7 @@ from typing import ClassVar
 from processors.deck.package import DECK_REASONS, check_deck
 from processors.dialogue import text_field
 from processors.engine import EngineMissing
+from processors.guard import told_environment
 from schemas.facts import Fact
 from schemas.identity import digest
 from schemas.outcome import Reason, Refused, Reject
@@ -153,7 +154,7 @@ def convert(data: bytes, folder: Path) -> bytes:
         (place / "deck.pptx").write_bytes(without_links(data))
         flags = ["--headless", "--norestore", "--nologo", "--nodefault", "--nolockcheck", "--nofirststartwizard"]
         where = [f"-env:UserInstallation=file://{folder / 'profile'}", "--convert-to", EXPORT, "--outdir", work, str(place / "deck.pptx")]
-        environment = {**os.environ, "HOME": work, "TMPDIR": work, "LC_ALL": "C.UTF-8"}
+        environment = {**told_environment(), "HOME": work, "TMPDIR": work, "LC_ALL": "C.UTF-8"}
         process = subprocess.Popen(
             [*_isolation(), program, *flags, *where],
             stdin=subprocess.DEVNULL,

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from processors.image.crops import EXTREME_ASPECT, MAX_CROPS_PRETRAINING, canvas_plan, make_canvas
-from processors.image.decode import DECODE_REASONS, MAX_PIXELS, PILLOW_MAX_PIXELS, DecodedImage, decode_image
+from processors.image.decode import MAX_PIXELS, PILLOW_MAX_PIXELS, DecodedImage
+from processors.image.guarded import GUARDED_REASONS, guarded_image
 from processors.once import once
 from schemas.facts import Fact, Limit, Where
 from schemas.outcome import Reason, Refused, Reject
@@ -34,7 +35,7 @@ TOO_SMALL = Reason("too_small", "A side of an image is shorter than asked for")
 PRETRAINING_MAX_SIDE_PX = 1344  # images are capped to 1344 x 1344 in vision pre-training (arXiv 2503.01743)
 
 R = TypeVar("R", Conversation, Preference)
-decode_once = once(decode_image)  # the questions about one image share its bytes
+decode_once = once(guarded_image)  # the questions about one image share its bytes
 _make_canvas = once(make_canvas)
 
 
@@ -54,7 +55,7 @@ class DecodeImage:
     gives: ClassVar = None
     reads: ClassVar = ()
     writes: ClassVar = (WIDTH, HEIGHT, FORMAT, NUM_IMAGES, NUM_WARNINGS, ICC_IGNORED)
-    reasons: ClassVar[tuple[Reason, ...]] = DECODE_REASONS
+    reasons: ClassVar[tuple[Reason, ...]] = GUARDED_REASONS
     version: ClassVar = 1
 
     def __post_init__(self) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import csv
 import functools
 import io
-import os
 import re
 import resource
 import shutil
@@ -22,6 +21,7 @@ from typing import ClassVar
 import numpy as np
 
 from processors.engine import EngineMissing
+from processors.guard import told_environment
 from processors.page.ocr_engines import Recognised, Scan
 
 ORIENT_AND_READ, READ = "1", "3"  # page segmentation, with and without detection of orientation
@@ -89,7 +89,7 @@ class Tesseract:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+            env={**told_environment(), "OMP_THREAD_LIMIT": "1"},
         )
         with process:
             with contextlib.suppress(ProcessLookupError):  # it ended at once

@@ -8,9 +8,10 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
+from processors.guard import TOO_COSTLY, Answer, guarded
 from processors.text.html_markdown import Writer
 from processors.text.html_structure import CODE, DISPLAY, FORMULA, protect
 from schemas.facts import Fact
@@ -70,7 +71,7 @@ class ExtractMainText:
     gives: ClassVar = None
     reads: ClassVar = ()
     writes: ClassVar = (IS_HTML, TITLE, PAGE_LICENCE, NUM_CODE_BLOCKS, NUM_FORMULAE, EXTRACTED_RATIO)
-    reasons: ClassVar = (NO_MAIN_TEXT, TOO_LARGE)
+    reasons: ClassVar = (NO_MAIN_TEXT, TOO_LARGE, TOO_COSTLY)
     version: ClassVar = 2
 
     def __post_init__(self) -> None:
@@ -81,7 +82,7 @@ class ExtractMainText:
         if not is_html(record.text):
             return with_facts(record, _facts(False, Page(record.text, "", "", 0, 0, 1.0)))
         try:
-            page = extract_page(record.text, self.format, self.max_chars, self.max_tags, self.max_depth)
+            page = guarded_page(record.text, self.format, self.max_chars, self.max_tags, self.max_depth)
         except Refused as refused:
             return refused.reject(record.key)
         return with_facts(replace(record, text=page.text), _facts(True, page))
@@ -113,6 +114,22 @@ def is_html(text: str) -> bool:
     if _START.match(text, at):
         return "</" in text or _LATE_START.match(text, at) is not None
     return _LATE_START.search(text[at : at + 2048]) is not None and "</html>" in text[-2048:].lower()
+
+
+def guarded_page(html: str, format: str, max_chars: int, max_tags: int, max_depth: int) -> Page:
+    """`extract_page` in a child process: libxml2 meets bytes that nobody has checked, and regular expressions pages that nobody meant.
+
+    Raises: Refused with NO_MAIN_TEXT, TOO_LARGE or TOO_COSTLY.
+    """
+    if len(html) > max_chars:
+        raise Refused(TOO_LARGE, f"{len(html)} characters, at most {max_chars}")
+    request = {"format": format, "max_chars": max_chars, "max_tags": max_tags, "max_depth": max_depth}
+    return Page(**guarded(extract_request, request, [html.encode("utf-8", "surrogatepass")])[0])
+
+
+def extract_request(request: dict[str, Any], blobs: list[bytes]) -> Answer:
+    """What the child answers."""
+    return asdict(extract_page(blobs[0].decode("utf-8", "surrogatepass"), **request)), []
 
 
 def extract_page(html: str, format: str = MARKDOWN, max_chars: int = 10_000_000, max_tags: int = 100_000, max_depth: int = 150) -> Page:

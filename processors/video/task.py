@@ -14,9 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from processors.dialogue import LANGUAGE, language_field
-from processors.guard import TOO_COSTLY
-from processors.image.decode import DECODE_REASONS as IMAGE_REASONS
-from processors.image.decode import decode_image
+from processors.image.guarded import GUARDED_REASONS as IMAGE_REASONS
+from processors.image.guarded import guarded_image
 from processors.image.steps import cap_side
 from processors.messages import MESSAGE_REASONS, media_of, read_turns
 from processors.tasks.writing import GIVEN as GIVEN_TEXT
@@ -107,7 +106,7 @@ class VideoTask:
     reads: ClassVar = ()
     writes: ClassVar = (*FACTS, *ASKED_FACTS, LANGUAGE)
     reasons: ClassVar = (
-        *(NO_VIDEO, TOO_FEW_FRAMES, STATIC, BAD_TIMES, BAD_EVENTS, NOTHING_TO_ASK, WRONG_VIDEO_COUNT, TOO_COSTLY),
+        *(NO_VIDEO, TOO_FEW_FRAMES, STATIC, BAD_TIMES, BAD_EVENTS, NOTHING_TO_ASK, WRONG_VIDEO_COUNT),
         *{reason.name: reason for reason in (*IMAGE_REASONS, *DECODE_REASONS, *MESSAGE_REASONS)}.values(),
     )
     version: ClassVar = 1
@@ -245,7 +244,7 @@ def picture_sequence(pictures: Sequence[bytes], stated_times: object, num_frames
     size = 0, 0
     for place in places:
         try:
-            decoded = decode_image(pictures[place])
+            decoded = guarded_image(pictures[place])
         except Refused as refused:
             raise Refused(refused.reason, f"picture {place}: {refused.detail}") from refused
         size = size if pixels else (decoded.pixels.shape[1], decoded.pixels.shape[0])

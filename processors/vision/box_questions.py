@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from processors.dialogue import NO_IMAGE
-from processors.image.decode import DECODE_REASONS, MAX_PIXELS
+from processors.image.decode import MAX_PIXELS
+from processors.image.guarded import GUARDED_REASONS
 from processors.image.place_boxes import area, intersection_over_union, scale_box
 from processors.image.steps import decode_once
 from processors.vision.asked import ASKED_FACTS, Asked, ask_about, choose
@@ -216,7 +217,13 @@ def _ask_label(asking: _Asking, is_complete: bool, op: str) -> Iterator[Asked]:
     order = keyed_rng(asking.seed, "grounding_task", f"{asking.key} {op}").permutation(len(asking.placed.boxes))
     for place in map(int, order):
         one = asking.placed.boxes[place]
-        if one.is_small or one.is_crowd or asked[one.label] == MAX_SAME_NAME or not _is_alone(place, asking.placed.boxes):
+        if (
+            not (one.label or one.phrase)
+            or one.is_small
+            or one.is_crowd
+            or asked[one.label] == MAX_SAME_NAME
+            or not _is_alone(place, asking.placed.boxes)
+        ):
             continue
         asked[one.label] += 1 if one.label else 0
         name = "label" if one.label else "phrase"
@@ -287,7 +294,7 @@ class GroundingTask:
     gives: ClassVar = Conversation
     reads: ClassVar = ()
     writes: ClassVar = (*ASKED_FACTS, MARKS, *PLACE_FACTS)
-    reasons: ClassVar = (NO_IMAGE, *DECODE_REASONS, *BOX_REASONS, NOTHING_CLEAR)
+    reasons: ClassVar = (NO_IMAGE, *GUARDED_REASONS, *BOX_REASONS, NOTHING_CLEAR)
     version: ClassVar = 1
 
     def __post_init__(self) -> None:

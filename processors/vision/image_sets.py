@@ -11,7 +11,7 @@ from PIL import Image as PillowImage
 from PIL import ImageFilter
 
 from processors.dialogue import NO_IMAGE
-from processors.image.decode import DECODE_REASONS, decode_image
+from processors.image.guarded import GUARDED_REASONS, guarded_image
 from processors.image.steps import cap_side
 from processors.licence import all_of
 from processors.once import once
@@ -60,7 +60,7 @@ VISIBLE_WHOLE = 10.0
 MAX_ATTEMPTS = 24
 UNCHANGED = 0.25  # of the pairs, beside the share that chance gives: whoever always says "changed" must often be wrong
 
-_decode = once(decode_image)
+_decode = once(guarded_image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class CheckImage:
     gives: ClassVar = None
     reads: ClassVar = ()
     writes: ClassVar = (POOL,)
-    reasons: ClassVar = (NO_IMAGE, *DECODE_REASONS, NO_TRUTH)
+    reasons: ClassVar = (NO_IMAGE, *GUARDED_REASONS, NO_TRUTH)
     version: ClassVar = 1
 
     def __call__(self, row: Row) -> Row | Reject:
@@ -81,7 +81,7 @@ class CheckImage:
         if not truth["present"] and not truth["captions"]:
             return Reject(row.key, NO_TRUTH.name, "expected boxes, captions or a caption")
         try:
-            decode_image(row.blobs["image"])
+            guarded_image(row.blobs["image"])
         except Refused as refused:
             return refused.reject(row.key)
         return with_facts(row, {POOL.name: "all"})
@@ -175,7 +175,7 @@ class ChangePair:
     gives: ClassVar = Conversation
     reads: ClassVar = ()
     writes: ClassVar = (*ASKED_FACTS, MARKS, NUM_MEMBERS, CHANGE_FACT)
-    reasons: ClassVar = (NO_IMAGE, *DECODE_REASONS, NO_VISIBLE_CHANGE)
+    reasons: ClassVar = (NO_IMAGE, *GUARDED_REASONS, NO_VISIBLE_CHANGE)
     version: ClassVar = 1
 
     def __post_init__(self) -> None:

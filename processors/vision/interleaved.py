@@ -16,7 +16,8 @@ import numpy as np
 
 from processors.dialogue import NO_IMAGE, NO_TEXT
 from processors.image.crops import MAX_CROPS_PRETRAINING
-from processors.image.decode import MAX_PIXELS, decode_image
+from processors.image.decode import MAX_PIXELS
+from processors.image.guarded import guarded_image
 from processors.image.quality import KeepQuality, quality_facts
 from processors.image.steps import PRETRAINING_MAX_SIDE_PX, cap_side
 from processors.language_id import detect_language
@@ -201,7 +202,7 @@ class DecodePageImages:
                     parts.append(part)
                     continue
                 try:
-                    pixels = decode_image(part.source, max_pixels=self.max_pixels).pixels
+                    pixels = guarded_image(part.source, max_pixels=self.max_pixels).pixels
                 except Refused:
                     left_out[NUM_UNREADABLE.name] += 1
                     continue

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from processors.dialogue import LANGUAGE, NO_IMAGE, NO_TEXT, language_field, text_field
-from processors.image.decode import DECODE_REASONS, decode_image
+from processors.image.guarded import GUARDED_REASONS, guarded_image
 from processors.image.steps import PRETRAINING_MAX_SIDE_PX, cap_side
 from processors.once import once
 from processors.vision.asked import ASKED_FACTS, Asked, ask_about, choose
@@ -51,7 +51,7 @@ QUESTION_TARGETS = (VALUES, AS_JSON, FULL_TEXT, ROWS, WORDS, BESIDE, AT_BOX, BOX
 TARGETS = QUESTION_TARGETS
 PER_TARGET = 2
 
-_decode = once(decode_image)
+_decode = once(guarded_image)
 
 
 def check_targets(targets: tuple[str, ...]) -> None:
@@ -115,7 +115,7 @@ class LinesTask:
     gives: ClassVar = Conversation
     reads: ClassVar = ()
     writes: ClassVar = (*ASKED_FACTS, MARKS, LANGUAGE, NUM_LINES, NUM_ILLEGIBLE, UNSUPPORTED)
-    reasons: ClassVar = (NO_IMAGE, *DECODE_REASONS, *LINE_REASONS, BAD_FIELDS, FIELD_NOT_IN_TEXT, NOTHING_TO_ASK)
+    reasons: ClassVar = (NO_IMAGE, *GUARDED_REASONS, *LINE_REASONS, BAD_FIELDS, FIELD_NOT_IN_TEXT, NOTHING_TO_ASK)
     version: ClassVar = 1
 
     def __post_init__(self) -> None:
@@ -172,7 +172,7 @@ class RenderTextTask:
     gives: ClassVar = Conversation
     reads: ClassVar = ()
     writes: ClassVar = (*ASKED_FACTS, MARKS, LANGUAGE, NUM_LINES, DRAWN_TEXTS, CONTRAST)
-    reasons: ClassVar = (NO_IMAGE, *DECODE_REASONS, NO_TEXT, NO_GLYPHS, TEXT_DOES_NOT_FIT, LOW_CONTRAST, NOTHING_TO_ASK)
+    reasons: ClassVar = (NO_IMAGE, *GUARDED_REASONS, NO_TEXT, NO_GLYPHS, TEXT_DOES_NOT_FIT, LOW_CONTRAST, NOTHING_TO_ASK)
     version: ClassVar = 1
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs every benchmark: `python -m tests.benchmarks [name ...]`. Each prints ratios measured in one run."""
+"""Runs every benchmark: `python -m tests.benchmarks [name ...]`. Each prints ratios measured in one run; `--full` is for bench_scale."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ NAMES = (
     "bench_crops",
     "bench_pdf",
     "bench_engine",
+    "bench_scale",
+    "bench_cluster",
     "bench_minhash",
     "bench_growth",
     "bench_language",
@@ -30,7 +32,7 @@ NAMES = (
 
 
 def main() -> None:
-    for name in sys.argv[1:] or NAMES:
+    for name in [word for word in sys.argv[1:] if not word.startswith("-")] or NAMES:
         print(f"== {name}", flush=True)
         importlib.import_module(f"tests.benchmarks.{name}").main()
 

@@ -99,6 +99,19 @@ NOT_RUN: dict[tuple[str, str], str] = {
     ("doctor.md", "corpusmill doctor --ray"): "a Ray, and the other checks once more",
     ("requeue.md", "corpusmill requeue build.toml --corpus dpo --reason bad_proportion"): "a refusal that the demonstration does not have",
     ("sandbox.md", "python -m tests.benchmarks"): "minutes",
+    ("cluster.md", "corpusmill submit"): "a cluster; tests/submit has one",
+    ("cluster.md", "corpusmill jobs"): "a cluster; tests/submit has one",
+    ("kubernetes.md", "corpusmill submit"): "a cluster; tests/submit has one",
+    ("stuck-build.md", "corpusmill jobs"): "a cluster; tests/submit has one",
+    ("stuck-build.md", "corpusmill plan"): "a plan that was kept before",
+    ("scale.md", "python -m tests.benchmarks"): "an hour",
+    ("chaos.md", "python -m tests.chaos"): "minutes; tests/chaos has a short form",
+    ("threat-model.md", "python -m tests.fuzz"): "minutes; tests/fuzz has a short form",
+    ("threat-model.md", "make sbom"): "a minute; tests/security has it",
+    ("threat-model.md", "make audit"): "a database of advisories on the network",
+    ("grow.md", "corpusmill gc s3://"): "a bucket; tests/growth has one",
+    ("slurm.md", "corpusmill doctor"): "a shared folder",
+    ("object-storage.md", "corpusmill copy s3://"): "a bucket; tests/storage has one",
 }
 
 

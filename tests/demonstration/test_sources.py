@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from pipelines.demonstration import digits, pictures, sums, words
 from pipelines.demonstration.evaluation import as_words
@@ -91,9 +90,9 @@ def test_a_line_can_be_filled_after_every_word_that_is_drawn() -> None:
 
 def test_spelling_is_a_token_a_letter_and_can_be_read_back() -> None:
     spelled = words.spelled([["nifa", "bok"], ["tun"]])
-    assert spelled == "n i f a / b o k | t u n"
+    assert spelled == "| n i f a / b o k | t u n"
     found = [tokens.decode([token]) for token in tokens.encode(spelled)]
-    assert found == ["n", " i", " f", " a", " /", " b", " o", " k", " |", " t", " u", " n"]
+    assert found == ["|", " n", " i", " f", " a", " /", " b", " o", " k", " |", " t", " u", " n"]
     assert as_words(spelled) == "nifa bok tun"
 
 
@@ -103,7 +102,8 @@ def test_symbols_to_copy_stand_where_their_picture_would() -> None:
     ((question, answer),) = copied(keyed_rng(0, "test", "copied"))
     ids = tokens.encode(question)
     assert len(ids) == num_tokens + len(tokens.encode(words.QUESTION))
-    written = tokens.encode(" " + answer)
+    assert answer.startswith("| ")  # so that the first letter has a space before it, too
+    written = tokens.encode(answer)[1:]
     (blank,), (gap,) = tokens.encode(BLANK), tokens.encode(words.GAP)
     told = [gap if token == blank else token for token in ids]
     assert told[: len(written)] == written  # in the rows of the picture
@@ -113,26 +113,25 @@ def test_symbols_to_copy_stand_where_their_picture_would() -> None:
 
 def test_a_told_scene_has_the_tokens_of_its_picture_and_is_of_the_training_side() -> None:
     turns = told(keyed_rng(0, "test", "told"), seed=0)
-    assert len(turns) == 8
+    assert len(turns) == 6
     rows = turns[0][0].rpartition(words.LINE_END)[0] + words.LINE_END
     assert len(tokens.encode(rows)) == plan_crops(pictures.WIDTH_PX, pictures.HEIGHT_PX, 36).num_tokens == 307
     asked = {turns[0][0].rpartition(words.LINE_END)[2]: turns[0][1], **dict(turns[1:])}
-    scene = pictures.Scene(
-        (asked["Which shape is on the left?"], asked["Which shape is on the right?"]),
-        (asked["What colour is on the left?"], asked["What colour is on the right?"]),
-    )
+    scene = pictures.Scene(asked["What shape is it?"], asked["What colour is it?"])
     assert pictures.split_of_scene(0, scene) == TRAIN
 
 
 def test_a_scene_is_on_one_side_and_looks_like_itself_alone() -> None:
     listed = pictures.scenes()
-    assert len({scene.name for scene in listed}) == len(listed) == 144
+    assert len({scene.name for scene in listed}) == len(listed) == 24
     sides = Counter(pictures.split_of_scene(0, scene) for scene in listed)
-    assert 20 < sides[TEST] < 60
+    assert sides[TEST] == 5
+    trained = [scene for scene in listed if pictures.split_of_scene(0, scene) == TRAIN]
+    assert {scene.colour for scene in trained} == set(pictures.COLOURS) and {scene.shape for scene in trained} == set(pictures.SHAPES)
     first = np.asarray(pictures.draw(listed[0], keyed_rng(0, "test", "a")))
     colours = {tuple(pixel) for pixel in first.reshape(-1, 3).tolist()}
-    assert len(colours) == 3  # the ground and two shapes
-    assert {name for name in colours_near(first)} == set(listed[0].colours)
+    assert len(colours) == 2  # the ground and the shape
+    assert colours_near(first) == [listed[0].colour]
 
 
 def colours_near(pixels: np.ndarray) -> list[str]:
@@ -144,12 +143,12 @@ def test_neither_the_question_alone_nor_the_scene_alone_decides_the_answer() -> 
     by_question: dict[str, Counter[str]] = {}
     for scene in pictures.scenes():
         asked = pictures.questions(scene)
-        assert max(Counter(answer for _, answer in asked).values()) <= len(asked) / 4
+        assert max(Counter(answer for _, answer in asked).values()) == len(asked) / 2
         for question, answer in asked:
             by_question.setdefault(question, Counter())[answer] += 1
-    assert len(by_question) == len(pictures.every_question()) == 12
+    assert len(by_question) == len(pictures.every_question()) == 6
     for counted in by_question.values():
-        assert max(counted.values()) / sum(counted.values()) == pytest.approx(0.25)
+        assert max(counted.values()) / sum(counted.values()) <= 0.25
 
 
 def test_the_same_seed_makes_the_same_files_and_another_seed_others(tmp_path: Path) -> None:

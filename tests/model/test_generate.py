@@ -57,7 +57,6 @@ def test_few_tokens_are_greedy(model: Phi4MM) -> None:
     assert sum(is_greedy(model, text(5), [token]) for token in VOCABULARY.ids.tolist()) <= 2
 
 
-@pytest.mark.slow  # after some other tests of one process its logits are others; alone it holds
 @settings(max_examples=10, deadline=None)
 @given(lengths=st.lists(st.integers(1, 24), min_size=1, max_size=5), first=st.integers(0, 49))
 def test_tokens_are_those_of_whole_forward_passes(model: Phi4MM, lengths: list[int], first: int) -> None:
@@ -66,6 +65,17 @@ def test_tokens_are_those_of_whole_forward_passes(model: Phi4MM, lengths: list[i
     answers = [*generate_batch(model, batch(*prompts), 8, stops=()), generate(model, batch(prompts[0]), 8, stops=())]
     for prompt, answer in zip([*prompts, prompts[0]], answers, strict=True):
         assert len(answer) == 8 and is_greedy(model, prompt, answer)
+
+
+def test_what_memory_held_before_changes_nothing(model: Phi4MM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places of the cache that no token has filled yet weigh nothing, whatever lies there."""
+    prompts = [text(23, 3), text(4, 9), text(11)]
+    before = generate_batch(model, batch(*prompts), 6, stops=())
+    empty = torch.empty
+    monkeypatch.setattr(
+        torch, "empty", lambda *size, **kinds: made.fill_(torch.nan) if (made := empty(*size, **kinds)).is_floating_point() else made
+    )
+    assert generate_batch(model, batch(*prompts), 6, stops=()) == before
 
 
 def test_hidden_states_across_the_original_context(model: Phi4MM, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +124,6 @@ def test_one_choice_for_a_batch_where_the_switch_says_so(model: Phi4MM, monkeypa
             assert float((run.hidden - whole[ends]).abs().max()) < 1e-5
 
 
-@pytest.mark.slow  # as above
 def test_prompts_with_media(model: Phi4MM) -> None:
     """Two prompts with an image and a clip each, of different sizes, under the vision adapter: tokens, and states after them."""
     prompts = []

@@ -101,7 +101,7 @@ def test_a_worker_that_died_once_costs_nothing(tmp_path: Path) -> None:
 
 def test_other_parameters_are_refused_by_name(tmp_path: Path) -> None:
     build(toy_recipe(), tmp_path, IN_PROCESS)
-    with pytest.raises(BuildError, match=r"parameters\.steps\.0\.processor\.sleep_s was 0\.0, is now 0\.001"):
+    with pytest.raises(BuildError, match=r"step spell: sleep_s was 0\.0, is now 0\.001"):
         build(toy_recipe(sleep_s=0.001), tmp_path, IN_PROCESS)
     build(toy_recipe(sleep_s=0.001), tmp_path, Execution(workers=0, rebuild=True))
 

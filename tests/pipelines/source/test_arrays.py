@@ -71,3 +71,8 @@ def test_each_bad_row_has_its_reason(tmp_path: Path, text: str, expected: list[s
 def test_a_file_that_is_no_utf_8_loses_its_row_alone(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'[{"a": "\xff"}, {"a": "b"}]')
     assert summary(JsonArray(str(tmp_path), "a.json")) == ["not_utf8", "row"]
+
+
+def test_what_is_no_list_is_one_row_whatever_stands_in_it(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"a": 1}, {"a": 2}')
+    assert summary(JsonArray(str(tmp_path), "x.json")) == ["bad_json"]

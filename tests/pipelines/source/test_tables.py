@@ -125,3 +125,37 @@ def test_a_state_file_without_files_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("{}")
     with pytest.raises(ValueError, match="does not list the files of a dataset"):
         DatasetsDir(str(tmp_path)).splits()
+
+
+def _stream(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def test_offsets_that_lead_out_of_a_batch_are_damage(tmp_path: Path) -> None:
+    """Whoever looks into such a batch reads memory of others, or dies."""
+    data = _stream(pa.table({"text": ["abcdefgh", "ijklmnop"]}))
+    offsets = (0).to_bytes(4, "little") + (8).to_bytes(4, "little") + (16).to_bytes(4, "little")
+    assert data.count(offsets) == 1
+    spoilt = data.replace(offsets, (0).to_bytes(4, "little") + (1 << 30).to_bytes(4, "little") + (16).to_bytes(4, "little"))
+    (tmp_path / "x.arrow").write_bytes(spoilt)
+    assert summary(DatasetsDir(str(tmp_path))) == ["unreadable_file"] * 2
+    (tmp_path / "x.arrow").write_bytes(data)
+    assert summary(DatasetsDir(str(tmp_path))) == ["row", "row"]
+
+
+def test_places_in_a_dictionary_that_are_not_there_are_damage(tmp_path: Path) -> None:
+    indices = pa.array([0, 1, 0], pa.int32())
+    data = _stream(pa.table({"n": pa.DictionaryArray.from_arrays(indices, ["a", "b"])}))
+    packed = b"".join(number.to_bytes(4, "little") for number in (0, 1, 0))
+    at = data.rindex(packed)
+    (tmp_path / "x.arrow").write_bytes(data[:at] + (99_999).to_bytes(4, "little") + data[at + 4 :])
+    assert summary(DatasetsDir(str(tmp_path))) == ["unreadable_file"] * 3
+
+
+def test_a_text_that_is_no_utf_8_refuses_its_row_alone(tmp_path: Path) -> None:
+    data = _stream(pa.table({"text": ["abcdefgh", "ijklmnop"]}))
+    (tmp_path / "x.arrow").write_bytes(data.replace(b"abcdefgh", b"abc\xff\xfefgh"))
+    assert summary(DatasetsDir(str(tmp_path))) == ["not_utf8", "row"]

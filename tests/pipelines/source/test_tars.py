@@ -119,4 +119,16 @@ def test_a_header_that_announces_a_huge_header_is_not_believed(tmp_path: Path) -
 
 @pytest.mark.parametrize("data", [b"", b"no tar", bytes(10_240)])
 def test_what_is_no_archive(tmp_path: Path, data: bytes) -> None:
-    assert summary(source(tmp_path, data)) == ([] if len(data) == 10_240 else ["truncated_archive"])
+    """Zeros alone are what a disk gives that lost the file; an archive that never had a row tells the same."""
+    assert summary(source(tmp_path, data)) == ["truncated_archive"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, b"Z"])
+@pytest.mark.parametrize("name", ["../x.bin", "x.bin"])
+def test_a_member_of_an_absurd_size_ends_with_the_archive(tmp_path: Path, kind: bytes, name: str) -> None:
+    """Passing over it, tarfile reads on behind the end of the file: for years."""
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, 1 << 80
+    data = tar(("a.bin", b"1")).rstrip(b"\0")
+    data += bytes(-len(data) % 512) + member.tobuf(tarfile.GNU_FORMAT) + bytes(10_240)
+    assert summary(source(tmp_path, data)) in (["row", "truncated_archive"], ["truncated_archive"])

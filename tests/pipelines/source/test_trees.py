@@ -275,8 +275,6 @@ def test_zip_links_and_encrypted_members_are_refused(tmp_path: Path) -> None:
 def test_options_are_checked(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="rows_per_split is 0"):
         Tree(str(tmp_path), rows_per_split=0)
-    with pytest.raises(ValueError, match="format tree reads local folders"):
-        Tree("s3://bucket/trees")
     (tmp_path / "a.py").write_text("x = 1\n")
     with pytest.raises(ValueError, match=r"format tree reads a folder, or archives .*, not 'a.py'"):
         open_source(str(tmp_path / "a.py"), "tree").splits()

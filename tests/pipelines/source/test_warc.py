@@ -400,3 +400,9 @@ def test_open_source_tells_archives_by_their_names(tmp_path: Path) -> None:
     assert item.reason == "unreadable_file"
     with pytest.raises(ValueError, match="page_types is 'text/html', expected a list"):
         WarcArchive(str(tmp_path), page_types="text/html")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "data"), [("x.warc.gz", bytes(7)), ("x.warc", b"\r\n" * 9), ("x.warc.zst", bytes(70_000))])
+def test_a_file_of_filling_alone_is_refused(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert summary(WarcArchive(str(tmp_path), name)) == ["damaged_record"]

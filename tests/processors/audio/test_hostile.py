@@ -56,6 +56,11 @@ def refused_files() -> dict[str, tuple[bytes, str, str]]:
         "cut.mp3": (mp3[: len(mp3) // 2], "decode_audio", "truncated_audio"),
         "ten_hours.wav": (wave[:40] + (2 * TEN_HOURS).to_bytes(4, "little") + wave[44:], "decode_audio", "truncated_audio"),
         "ten_hours.flac": (flac_with_length(flac, TEN_HOURS), "decode_audio", "audio_too_long"),
+        "no_room_in_frames.wav": (
+            wave[:22] + (64).to_bytes(2, "little") + wave[24:34] + (64).to_bytes(2, "little") + wave[36:],
+            "decode_audio",
+            "corrupt_audio",
+        ),
         "one_sample.wav": (written(speech()[:1]), "keep_audio", "no_speech"),
         "silent.wav": (written(silence), "keep_audio", "no_speech"),
         "noise.wav": (written(noise_alone), "keep_audio", "no_speech"),

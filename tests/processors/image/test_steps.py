@@ -11,7 +11,8 @@ import pytest
 from PIL import Image as PillowImage
 
 from processors.image.crops import EXTREME_ASPECT, canvas_num_tokens
-from processors.image.decode import DECODE_REASONS, NOT_AN_IMAGE, TOO_MANY_PIXELS, decode_image
+from processors.image.decode import NOT_AN_IMAGE, TOO_MANY_PIXELS, decode_image
+from processors.image.guarded import GUARDED_REASONS
 from processors.image.steps import TOO_SMALL, CapSide, DecodeImage, KeepImageSize, MakeCanvas, cap_side
 from schemas.outcome import Reject
 from schemas.parts import Image, Text
@@ -74,7 +75,7 @@ def test_decode_rejects_by_the_decoder_s_reasons():
     assert DecodeImage(max_pixels=600)(talk(Image(source=png(30, 20)))).facts["image.num_images"] == 1
     detail = "image 0: 30x20 is 600 pixels, expected 599 or fewer"
     assert DecodeImage(max_pixels=599)(talk(Image(source=png(30, 20)))) == Reject("k", TOO_MANY_PIXELS.name, detail)
-    assert DecodeImage.reasons == DECODE_REASONS
+    assert DecodeImage.reasons == GUARDED_REASONS
 
 
 def test_keep_image_size():

@@ -1,0 +1,5 @@
+"""Fixtures of places in stores, for the tests beside."""
+
+from tests.s3 import place, proxy, s3, s3_proxy, s3_server
+
+__all__ = ["place", "proxy", "s3", "s3_proxy", "s3_server"]
