@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import ray
 from ray import exceptions as ray_errors
+from ray._private import ray_constants
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import pipelines
@@ -75,6 +76,7 @@ def _start(num_cpus: int, workers: int, address: str | None, note: Callable[[str
         _join(address, options)
         note(f"joined the cluster at {address} in {time.perf_counter() - start:.1f} s: {len(rooms())} nodes")
         return
+    _stay_on_loopback(True)
     ray.init(
         address="local",
         num_cpus=num_cpus,
@@ -87,8 +89,19 @@ def _start(num_cpus: int, workers: int, address: str | None, note: Callable[[str
     note(f"Ray started in {time.perf_counter() - start:.1f} s with {workers} workers")
 
 
+def _stay_on_loopback(alone: bool) -> None:
+    """Whether a Ray that starts talks to this machine alone.
+
+    Ray puts the machine's address in place of 127.0.0.1, and then listens to everybody, but for systems on which no other machine can join;
+    the same switch serves here. Its processes read the variable, this one has read it already.
+    """
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0" if alone else "1"
+    ray_constants.ENABLE_RAY_CLUSTER = not alone
+
+
 def _join(address: str, options: dict[str, Any]) -> None:
     """Joins a cluster. Workers on other machines get this program's packages, unless the job that this is was submitted with them."""
+    _stay_on_loopback(False)
     try:
         ray.init(address=address, **options)
         if JOB_CONFIG not in os.environ and any(not _is_here(str(node["NodeManagerAddress"])) for node in ray.nodes() if node["Alive"]):

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pipelines.demonstration.held_out import TEST, TRAIN, split_of
+from pipelines.demonstration.words import PITCH_PX
 from pipelines.sample.lines import write_lines
 from schemas.identity import keyed_rng
 
@@ -64,11 +65,12 @@ def split_of_scene(seed: int, scene: Scene) -> str:
 
 
 def draw(scene: Scene, rng: np.random.Generator) -> Image.Image:
-    """The scene on a grey ground, the shape somewhere on it."""
+    """The scene on a grey ground, the shape in one of its tokens' cells: shapes that lay across cells were not told apart."""
     ground = int(rng.integers(118, 139))
     picture = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), (ground, ground, ground))
-    side = int(rng.integers(38, 50))
-    x, y = int(rng.integers(4, WIDTH_PX - side - 4)), int(rng.integers(2, HEIGHT_PX - side - 1))
+    side = int(rng.integers(22, 27))
+    cell_x, cell_y = int(rng.integers(WIDTH_PX // PITCH_PX)), int(rng.integers(HEIGHT_PX // PITCH_PX))
+    x, y = (cell * PITCH_PX + (PITCH_PX - side) // 2 + int(rng.integers(-1, 2)) for cell in (cell_x, cell_y))
     shade = tuple(int(np.clip(value + rng.integers(-15, 16), 0, 255)) for value in COLOURS[scene.colour])
     _draw(ImageDraw.Draw(picture), scene.shape, (x, y, x + side - 1, y + side - 1), shade)
     return picture

@@ -35,9 +35,9 @@ class Sizes:
     num_test: int = 160  # lines, and pictures, that are only tested
     sums_steps: int = 3_600
     language_steps: int = 850
-    hearing_steps: int = 950
+    hearing_steps: int = 1_300
     seeing_steps: int = 850
-    both_steps: int = 300
+    both_steps: int = 400
 
 
 FULL = Sizes()

@@ -109,6 +109,7 @@ NOT_RUN: dict[tuple[str, str], str] = {
     ("threat-model.md", "python -m tests.fuzz"): "minutes; tests/fuzz has a short form",
     ("threat-model.md", "make sbom"): "a minute; tests/security has it",
     ("threat-model.md", "make audit"): "a database of advisories on the network",
+    ("grow.md", "corpusmill mix"): "two corpora of one kind; tests/growth has them",
     ("grow.md", "corpusmill gc s3://"): "a bucket; tests/growth has one",
     ("slurm.md", "corpusmill doctor"): "a shared folder",
     ("object-storage.md", "corpusmill copy s3://"): "a bucket; tests/storage has one",

@@ -18,7 +18,7 @@ from tests.cluster import drive
 from tests.cluster.nodes import Nodes, RayNode, may_make_namespaces, network, nodes
 from tests.toy import hashes
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]  # several nodes of Ray start, each in ten seconds and more
 SPELL = {"sleep_s": 0.02}
 LITTLE: dict[str, Any] = {"count": 60, "per_split": 5, "spell": SPELL}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,9 @@ def commit_early() -> None:
     """Makes the mutant."""
     from schemas import shard
 
-    honest = shard.TableWriter.publish
-
-    def publish(self: Any) -> Any:
-        threading.Thread(target=lambda: (time.sleep(0.05), honest(self))).start()
+    def publish(self: Any, before_replacing: Callable[[], None] = lambda: None) -> Any:
+        aside = self._temporary.rename(self._temporary.with_name(f"{self._temporary.name}-aside"))  # where the writer does not discard it
+        threading.Thread(target=lambda: (time.sleep(0.05), aside.rename(self._path))).start()
         return shard.FileEntry(self.name, self._sink.sha256.hexdigest(), self._sink.num_bytes, self.num_rows)
 
     shard.TableWriter.publish = publish  # type: ignore[method-assign]

@@ -55,6 +55,7 @@ def run_alone(out: Path) -> int:
 
 @pytest.mark.crash
 @pytest.mark.cluster
+@pytest.mark.slow  # five starts of a build, two of which die
 def test_a_record_that_kills_its_own_build_is_found_by_running_it_again(tmp_path: Path) -> None:
     for _ in range(NUM_DEATHS):
         assert run_alone(tmp_path / "alone") == -11

@@ -178,22 +178,19 @@ def damage(copy: Path, how: str) -> None:
     ("how", "message"),
     [
         ("no recipe", r"has no recipe.json; expected a corpus directory"),
-        (
-            "recipe",
-            r"recipe.json, corpus.json or the ledger of .*made cannot be read \(JSONDecodeError.*; the corpus is damaged, rebuild it",
-        ),
-        ("recipe fields", r"the ledger of .*made cannot be read \(KeyError\('name'\)\)"),
+        ("recipe", r"made/recipe.json cannot be read: it was changed or damaged after it was written; .*--rebuild \(JSONDecodeError"),
+        ("recipe fields", r"made/recipe.json cannot be read: .* \(it does not say name"),
         ("no shard", r"shards/\w+.arrow, which the ledger names, cannot be read .*No such file.*rebuild it"),
-        ("cut shard", r"shards/\w+.arrow(, which the ledger names, cannot be read| has \d+ rows, the ledger says)"),
+        ("cut shard", r"shards/\w+.arrow( cannot be read: it was changed or damaged| has \d+ rows, the ledger says)"),
         ("other shard", r"shards/\w+.arrow has \d+ rows, the ledger says \d+; it is damaged"),
         ("earlier shard", r"has no column 'contract.num_text_tokens', which recipe.json declares|rows, the ledger says"),
-        ("text", r"shards/\w+.arrow, which the ledger names, cannot be read"),
+        ("text", r"shards/\w+.arrow cannot be read: it was changed or damaged"),
         (
             "rejects",
             r"the rejects of .*made hold 0 records of drop_copies duplicate, its ledger counts|hold \d+ records of .*, its ledger counts",
         ),
-        ("ledger", r"the ledger of .*made cannot be read \(JSONDecodeError"),
-        ("ledger fields", r"the ledger of .*made cannot be read \(KeyError"),
+        ("ledger", r"ledger entry '\w+.json' cannot be read: it was changed or damaged after it was written; .* \(JSONDecodeError"),
+        ("ledger fields", r"ledger entry '\w+.json' cannot be read: .* \(KeyError: 'steps'\)"),
         ("totals", r"corpus.json of .*made says num_out = 7, its ledger gives \d+; the corpus is damaged"),
     ],
 )

@@ -29,7 +29,7 @@ from pipelines.submit import JobError, connect, exit_code, follow
 from tests.submit.head import JobHead, job_head
 from tests.toy import hashes, toy_recipe
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]  # several nodes of Ray start, each in ten seconds and more
 NODES_SECRET, LAPTOPS_SECRET = "the-nodes-own-secret", "the-laptops-own-secret"
 APP = typer.Typer(pretty_exceptions_enable=False)
 APP.command("submit")(submit.submit_command)

@@ -357,7 +357,7 @@ def test_a_damaged_shard_is_not_exported(tmp_path: Path) -> None:
     assert not [name for name in names if name.startswith(TEMPORARY_PREFIX)]
     assert "manifest.json" not in names
     shard.write_bytes(bytes(data[: len(data) // 2]))
-    with pytest.raises(CorpusError, match="it was changed or damaged: build the corpus again"):
+    with pytest.raises(CorpusError, match="it was changed or damaged after it was written"):
         export(path, tmp_path / "cut", Options("parquet", 1_000))
     shard.unlink()
     with pytest.raises(CorpusError, match="is named by the ledger but is missing"):
