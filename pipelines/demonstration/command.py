@@ -18,12 +18,13 @@ from pipelines.build import BuildError
 from pipelines.demonstration import evaluation
 from pipelines.demonstration.corpora import build_set, folder_of
 from pipelines.demonstration.course import make_sources, train_phase
-from pipelines.demonstration.schedule import FULL, PARTS, Phase, Sizes, phases, sets
+from pipelines.demonstration.schedule import FULL, PARTS, SPOKEN, Phase, Sizes, phases, sets
 from pipelines.failure import fail
 from processors.engine import EngineMissing
 from schemas.corpus import CorpusError
 from schemas.shard import write_replacing
 
+PAIRS = "pairs.test"
 REPORT, TABLE, SETTINGS = "report.json", "report.txt", "demonstration.json"
 SHOWN_ANSWERS = 12
 out_console = Console()
@@ -69,7 +70,9 @@ def run(out: Path, seed: int, parts: tuple[str, ...], sizes: Sizes, say: Callabl
         raise DemonstrationError(f"{place} tells of other settings; give a new folder, or the seed and parts that it names")
     write_replacing(place, settings)
     listed = phases(parts, sizes)
-    names = list(dict.fromkeys([name for phase in listed for name in phase.sets] + [f"{part}.test" for part in parts]))
+    names = list(
+        dict.fromkeys([name for phase in listed for name in phase.sets] + [f"{part}.test" for part in parts] + [PAIRS] * (SPOKEN in parts))
+    )
     seconds: dict[str, float] = {}
     with _timed(seconds, "sources"):
         make_sources(out / "raw", seed, names, sizes, say)
@@ -103,6 +106,8 @@ def _score(out: Path, run_folder: Path, parts: tuple[str, ...], say: Callable[[s
         say(f"evaluating {part}")
         test, train = (folder_of(out, sets()[f"{part}.{split}"]) for split in ("test", "train"))
         found, answered = evaluation.evaluate(model, part, test, train)
+        if part == SPOKEN:
+            found.append(evaluation.unseen_pairs(model, folder_of(out, sets()[PAIRS])))
         scores += [{**asdict(score), "reached": score.reached} for score in found]
         answers[part] = [{"expected": one.expected, "written": one.written} for one in answered[:SHOWN_ANSWERS]]
     num_parameters = sum(parameter.numel() for parameter in model.parameters())

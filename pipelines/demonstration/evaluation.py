@@ -167,6 +167,12 @@ class Score:
         return self.value > self.aim if self.higher_is_better else self.value < self.aim
 
 
+def unseen_pairs(model: Phi4MM, test: Path) -> Score:
+    """How often an answer is right about a colour and a shape that were never shown together."""
+    answered = answer_rows(model, test_rows(test), MAX_NEW_TOKENS[SPOKEN])
+    return Score(SPOKEN, "right, pairs of colour and shape never shown", exact_ratio(answered), len(answered))
+
+
 def evaluate(model: Phi4MM, part: str, test: Path, train: Path, limit: int | None = None) -> tuple[list[Score], list[Answered]]:
     """The scores of a part, and the answers that they are of."""
     rows = test_rows(test, limit)
@@ -201,7 +207,7 @@ def evaluate(model: Phi4MM, part: str, test: Path, train: Path, limit: int | Non
     else:
         no_ear, no_eye = again(swapped(rows, Audio)), again(swapped(rows, Image, SPOKEN_TEXT.name))
         scores = [
-            Score(part, "right, unseen scenes, unseen voice", exact_ratio(answered), num, 0.8),
+            Score(part, "right, unseen pictures, unseen voice", exact_ratio(answered), num, 0.8),
             Score(part, "right by guessing from the question", guess_ratio(test_rows(train), rows), num),
             Score(part, "right with another row's question", exact_ratio(no_ear), len(no_ear)),
             Score(part, "right with another row's picture", exact_ratio(no_eye), len(no_eye)),

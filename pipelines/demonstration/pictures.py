@@ -1,7 +1,7 @@
 """Pictures of a coloured shape, and questions about them whose answers need both the picture and the question.
 
-A colour is one of six, a shape one of four. A scene that is tested is a pair of colour and shape that was never shown together: whoever
-hears the question but sees no picture is right at most about once in four times, whoever hears another question never.
+A colour is one of six, a shape one of four: whoever hears the question but sees no picture is right at most about once in four times. Pictures that
+are tested were never seen; a quarter of the pairs of colour and shape was never shown together, and is tested by itself.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ COLOURS = {
 }
 SHAPES = ("circle", "square", "triangle", "cross")
 TEST_RATIO = 0.25
+PAIRS = "pairs"  # of colour and shape that were never shown together
 WIDTH_PX, HEIGHT_PX = 448, 56
 
 
@@ -91,10 +92,10 @@ def _draw(pen: ImageDraw.ImageDraw, shape: str, box: tuple[int, int, int, int], 
 
 
 def make_pictures(folder: Path, seed: int, num_train: int = 600, num_test: int = 160, asked: int = 4) -> None:
-    """`train.jsonl` with `asked` questions a picture, `test.jsonl` with one; a scene is on one side only."""
+    """`train.jsonl` with `asked` questions a picture; `test.jsonl` with one, of other pictures of the same scenes; `pairs.jsonl` of the other scenes."""
     (folder / "scenes").mkdir(parents=True, exist_ok=True)
-    for split, count, num_asked in ((TRAIN, num_train, asked), (TEST, num_test, 1)):
-        known = [scene for scene in scenes() if split_of_scene(seed, scene) == split]
+    for split, count, num_asked, side in ((TRAIN, num_train, asked, TRAIN), (TEST, num_test, 1, TRAIN), (PAIRS, num_test, 1, TEST)):
+        known = [scene for scene in scenes() if split_of_scene(seed, scene) == side]
         rows: list[object] = []
         for number in range(count):
             rng = keyed_rng(seed, "demonstration.pictures", f"{split} {number}")

@@ -62,6 +62,7 @@ def sets() -> dict[str, Set]:
         Set("scenes.train", CHAT, "pictures/train.jsonl"),
         Set("spoken.train", "vision_speech", "pictures/train.jsonl", voices(TRAIN_VOICES, (0.9, 1.1))),
         Set("spoken.test", "vision_speech", "pictures/test.jsonl", voices(TEST_VOICES, (1.0,))),
+        Set("pairs.test", "vision_speech", "pictures/pairs.jsonl", voices(TEST_VOICES, (1.0,))),
     )
     return {one.name: one for one in listed}
 
