@@ -19,9 +19,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import complete, menu, place
+from pipelines import menu, place
 from pipelines.failure import err_console, fail
 from pipelines.menu import BUILD, LOOK, MACHINE, TRAIN
+from pipelines.options import Corpora, Overrides
 
 if TYPE_CHECKING:
     from pipelines.build import Execution
@@ -94,13 +95,8 @@ def sample(
 )
 def build_command(
     build_file: Annotated[Path, typer.Argument(help="A TOML build file; see runbooks/build.md.")],
-    corpus: Annotated[
-        list[str] | None, typer.Option(help="Build only this corpus (may be repeated).", autocompletion=complete.corpora)
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="corpus.parameter=value, over the file's (may be repeated).", autocompletion=complete.parameters),
-    ] = None,
+    corpus: Corpora = None,
+    set_: Overrides = None,
     out: Annotated[
         Path | None,
         typer.Option(parser=place.path, help="Where the corpora go, over the file's: a folder, or a URL such as s3://bucket/corpora."),

@@ -26,9 +26,9 @@ from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient, JobTy
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import complete
 from pipelines.buildfile import BuildFileError
 from pipelines.failure import err_console, fail
+from pipelines.options import Corpora, Overrides
 from pipelines.submission import Submission, SubmitError, plan_submission
 
 PATIENCE_S = 600.0  # without any answer from the cluster; the job goes on, whoever follows it gives up
@@ -51,13 +51,8 @@ class JobError(RuntimeError):
 def submit_command(
     build_file: Annotated[Path, typer.Argument(help="A TOML build file, the same as for `corpusmill build`.")],
     address: Address,
-    corpus: Annotated[
-        list[str] | None, typer.Option(help="Build only this corpus (may be repeated).", autocompletion=complete.corpora)
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="corpus.parameter=value, over the file's (may be repeated).", autocompletion=complete.parameters),
-    ] = None,
+    corpus: Corpora = None,
+    set_: Overrides = None,
     out: Annotated[str | None, typer.Option(help="Where the corpora go, over the file's: a URL, or a folder that all nodes share.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Splits that are built at a time. Default: as the cluster has room.")] = None,
     env: Annotated[
