@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,9 +81,15 @@ class JoinedShards:
 
     def read(self, split: Any) -> Iterator[Record]:
         root = place_of(self.corpus.root)
-        for entry in Corpus(root).ledger()[split.start : split.stop]:
-            for batch in read_batches(root / entry.shard.name):
-                yield from from_batch(batch, entry.shard.name)
+        for name in _shards_of(self.corpus.root, self.corpus.content)[split.start : split.stop]:
+            for batch in read_batches(root / name):
+                yield from from_batch(batch, name)
+
+
+@functools.lru_cache(maxsize=4)
+def _shards_of(root: str, content: str) -> tuple[str, ...]:
+    """Names of a corpus's shards, in the order of its ledger, which is read once a process and not once a split; `content` is what they are of."""
+    return tuple(entry.shard.name for entry in Corpus(place_of(root)).ledger())
 
 
 def open_corpus(path: Path) -> CorpusSource:

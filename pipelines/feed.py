@@ -173,11 +173,7 @@ def _call(step: Step, tally: Tally, function: Callable[[], Any], records: list[R
 
 def _short_trace(error: BaseException) -> str:
     """The traceback from the processor inwards, without this machine's folders, so that every worker writes the same."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).name not in ("feed.py", "pools.py", "cluster.py")
-    ]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name not in ("feed.py", "pools.py")]
     lines = [f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
     return "\n".join([*lines, f"{type(error).__name__}: {error}"])
 

@@ -1,4 +1,4 @@
-"""Work over a whole corpus as a graph of `dask.delayed` tasks: in this process, or on Ray (see pipelines/cluster.py).
+"""Work over a whole corpus as a graph of `dask.delayed` tasks: in this process, or on Ray (see pipelines/cluster).
 
 A task is a plain function of paths and small values that writes files or gives a small value; how the graph is run
 decides no byte.

@@ -1,6 +1,6 @@
 """How long a build takes on a given cluster, and what holds it up.
 
-The model of pipelines/cluster.py: a split is a task of one CPU that runs every CPU step of it; engines stand in pools of actors, from which all splits
+The model of pipelines/cluster: a split is a task of one CPU that runs every CPU step of it; engines stand in pools of actors, from which all splits
 in flight take. So a stage takes as long as the slowest of: the tasks' work over the workers (whole splits, largest first), each pool's work over its actors, and
 the largest split alone. Stages follow one another. Not in it: how fast storage and network are, and how much faster or slower a CPU is there.
 """

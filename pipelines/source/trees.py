@@ -242,6 +242,9 @@ def _zip_members(handle: object, wanted: Callable[[str], bool], most: int) -> It
         if len(members) > MAX_MEMBERS:
             raise EOFError(f"{len(members)} members, at most {MAX_MEMBERS}")
         for member in members:
+            if not member.filename:
+                yield "", (TRUNCATED_ARCHIVE, "a member without a name"), b""
+                continue
             if member.is_dir() or not wanted(member.filename):
                 continue
             problem = _refuse(member.filename, member.file_size, most)
@@ -250,6 +253,8 @@ def _zip_members(handle: object, wanted: Callable[[str], bool], most: int) -> It
                 problem = problem or (LINK_MEMBER, f"{member.filename!r}")
             elif kind not in (0, stat.S_IFREG):
                 problem = problem or (SPECIAL_MEMBER, f"{member.filename!r} of mode {kind:o}")
+            if member.header_offset < 0:
+                problem = problem or (TRUNCATED_ARCHIVE, f"{member.filename!r}: the archive has lost its beginning")
             if member.flag_bits & 1:
                 problem = problem or (ENCRYPTED_MEMBER, f"{member.filename!r}")
             data = b""

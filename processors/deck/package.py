@@ -68,6 +68,8 @@ def check_deck(data: bytes) -> None:
 
 
 def _check_sizes(entries: list[zipfile.ZipInfo], size: int) -> None:
+    if any(entry.header_offset < 0 for entry in entries):
+        raise Refused(UNREADABLE_DECK, "the zip has lost its beginning: parts would lie before it")
     if len(entries) > MAX_ENTRIES:
         raise Refused(TOO_LARGE_DECK, f"{len(entries)} parts, expected {MAX_ENTRIES} at most")
     total = sum(entry.file_size for entry in entries)

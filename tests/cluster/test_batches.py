@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.cluster.pools import PoolCaller, approximate_bytes, not_on
 from pipelines.feed import NodeTrouble
-from pipelines.pools import PoolCaller, approximate_bytes, not_on
 from schemas.records import Document, Origin
 
 

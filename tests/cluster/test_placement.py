@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.buildfile import BuildFileError, read_execution
-from pipelines.placement import CPU, GPU, MEMORY, Demand, PlacementError, Room, check_steps, demand_of, options_of, size
+from pipelines.cluster.placement import CPU, GPU, MEMORY, Demand, PlacementError, Room, check_steps, demand_of, options_of, size
 from pipelines.step import StepResources, batched
 from schemas.records import Document
 

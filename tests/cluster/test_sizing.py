@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.sizing import STORE_SHARE, PoolLoad, resize, share_bytes, splits_within
+from pipelines.cluster.sizing import STORE_SHARE, PoolLoad, resize, share_bytes, splits_within
 
 
 def loads(pools: dict[str, int], work_s: dict[str, float], rate: float) -> list[PoolLoad]:

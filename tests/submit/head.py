@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.nodes import AGENT_PORTS, QUIET, ROOT, START, STORE_BYTES, RayNode, free_port
+from tests.cluster.nodes import AGENT_PORTS, QUIET, ROOT, START, STORE_BYTES, Nodes, RayNode, free_port
 
 START_S = 240.0
 # Of the dashboard's nine processes only those for jobs and nodes are started, no autoscaler and no server for clients: they take a quarter of a minute of a core.
@@ -105,3 +105,14 @@ def job_head(env: Mapping[str, str] | None = None) -> Iterator[JobHead]:
     finally:
         head.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def nodes_beside(head: JobHead, *cpus: float) -> Iterator[Nodes]:
+    """More nodes of a head's cluster, one for each of `cpus`, gone at the end."""
+    found = Nodes(head.folder.parent, head.port, env=head.env, num_started=1)
+    try:
+        found.wait_for(*[found.add(each, wait=False) for each in cpus])
+        yield found
+    finally:
+        found.end()

@@ -230,6 +230,26 @@ def test_a_damaged_tar_gives_what_is_before_the_damage(tmp_path: Path) -> None:
     assert [reject.reason for reject in rejects.values()] == ["truncated_archive"]
 
 
+def test_a_zip_without_its_beginning_gives_what_is_left(tmp_path: Path) -> None:
+    make_zip(tmp_path / "r.zip", MEMBERS)
+    (tmp_path / "r.zip").write_bytes((tmp_path / "r.zip").read_bytes()[4:])
+    rows, rejects = read(open_source(str(tmp_path), "tree"))
+    assert set(rows) == {f"r:{name}" for name in MEMBERS if name != "r-1/a.py"}
+    assert {place: reject.reason for place, reject in rejects.items()} == {"r.zip member r-1/a.py": "truncated_archive"}
+
+
+def test_a_zip_member_without_a_name_is_refused(tmp_path: Path) -> None:
+    make_zip(tmp_path / "r.zip", MEMBERS)
+    data = bytearray((tmp_path / "r.zip").read_bytes())
+    at = data.index(b"PK\x01\x02")  # the first entry of the directory, whose name becomes a remark behind no name
+    size = int.from_bytes(data[at + 28 : at + 30], "little")
+    data[at + 28 : at + 30], data[at + 32 : at + 34] = bytes(2), size.to_bytes(2, "little")
+    (tmp_path / "r.zip").write_bytes(bytes(data))
+    rows, rejects = read(open_source(str(tmp_path), "tree"))
+    assert set(rows) == {f"r:{name}" for name in MEMBERS if name != "r-1/a.py"}
+    assert [(reject.reason, reject.detail) for reject in rejects.values()] == [("truncated_archive", "a member without a name")]
+
+
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.zip").write_bytes(b"no zip at all")
     (tmp_path / "s.tar").write_bytes(b"")

@@ -56,6 +56,7 @@ def test_an_ordinary_deck_passes(plain):
         ("empty", lambda plain: b"", UNREADABLE_DECK, "not a zip"),
         ("text", lambda plain: b"<html>" * 100, UNREADABLE_DECK, "not a zip"),
         ("cut", lambda plain: plain[: len(plain) * 7 // 10], UNREADABLE_DECK, "not a zip"),
+        ("cut at the front", lambda plain: plain[4:], UNREADABLE_DECK, "lost its beginning"),
         ("no types", lambda plain: changed(plain, {CONTENT_TYPES: None}), UNREADABLE_DECK, "no Office file"),
         ("a document", lambda plain: changed(plain, {CONTENT_TYPES: lambda old: old.replace(b"presentationml.", b"wordprocessingml.")}), UNREADABLE_DECK, "no presentation"),
         ("outside", lambda plain: changed(plain, {"../../etc/passwd": b"x"}), UNREADABLE_DECK, "outside the package"),

@@ -24,7 +24,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import pipelines
 from pipelines.build import BuildError, holds_token
-from pipelines.placement import CPU, Room
+from pipelines.cluster.placement import CPU, Room
 from pipelines.source.files import Files
 from schemas.store import is_remote
 
@@ -77,15 +77,23 @@ def _start(num_cpus: int, workers: int, address: str | None, note: Callable[[str
         note(f"joined the cluster at {address} in {time.perf_counter() - start:.1f} s: {len(rooms())} nodes")
         return
     _stay_on_loopback(True)
-    ray.init(
-        address="local",
-        num_cpus=num_cpus,
-        include_dashboard=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        _node_ip_address="127.0.0.1",
-        _temp_dir=os.path.join(tempfile.gettempdir(), f"corpusmill-ray-{os.getuid()}"),
-        **options,
-    )
+    place = os.path.join(tempfile.gettempdir(), f"corpusmill-ray-{os.getuid()}")
+    try:
+        ray.init(
+            address="local",
+            num_cpus=num_cpus,
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=place,
+            **options,
+        )
+    except Exception as error:  # what Ray raises where a process of it does not come up has no type of its own
+        ray.shutdown()
+        raise BuildError(
+            f"Ray did not start on this machine: {type(error).__name__}: {str(error).splitlines()[0][:200]}; it may have too much other work, or too "
+            f"little memory or disk (Ray's own logs are in {place}); run the same command again, or with --workers 0, which does without Ray"
+        ) from error
     note(f"Ray started in {time.perf_counter() - start:.1f} s with {workers} workers")
 
 

@@ -1,6 +1,6 @@
 """Model actors on Ray: a pool a step, one queue a pool, actors that come and go while splits run.
 
-Batches and results pass between a split's task and the actors by reference. The board (pipelines/board.py) stands on the driver's node, so that no
+Batches and results pass between a split's task and the actors by reference. The board (pipelines/cluster/board.py) stands on the driver's node, so that no
 other node's end takes it away.
 """
 
@@ -18,11 +18,11 @@ import ray
 from ray import exceptions as ray_errors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipelines.board import Board
+from pipelines.cluster.board import Board
+from pipelines.cluster.placement import Demand, options_of
+from pipelines.cluster.sizing import PoolLoad
 from pipelines.feed import NodeLost, NodeTrouble, WorkerLost
 from pipelines.logs import POOL_RESIZED, WORKER_DIED, Event
-from pipelines.placement import Demand, options_of
-from pipelines.sizing import PoolLoad
 from pipelines.step import Step, calls_at_once
 from schemas.replies import Replies
 from schemas.shard import is_no_space

@@ -4,6 +4,10 @@ Ray's own retries are off. What ends without a result is one of three things. A 
 again. A node's trouble, such as a full disk: the split runs on another node, and a node with several is given no more. A crash, a process that
 died on a node that lives: the split is tried once more among the others, then alone; only runs in which nothing else was under way condemn a
 record. Nothing but ledger entries comes back to the driver, which keeps nothing of a split that is committed.
+
+`session` starts or joins a Ray; `placement` says what a task or an actor takes of a node, `capacity` what the nodes have room for, `sizing` how large
+a pool should be; `tasks` is what runs in a worker, `pools` the actors that hold models and `board` which of them is free; `flights` keeps splits under
+way, and `suspects` runs alone those that killed a process.
 """
 
 from __future__ import annotations
@@ -20,14 +24,14 @@ os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 from ray import exceptions as ray_errors
 
 from pipelines.build import BuildError, Execution
-from pipelines.capacity import Capacity, Patience
-from pipelines.flights import Flights
-from pipelines.placement import CPU, GPU, PlacementError, check_steps, demand_of
-from pipelines.pools import CRASHES, ModelClosed, cause_of
+from pipelines.cluster.capacity import Capacity, Patience
+from pipelines.cluster.flights import Flights
+from pipelines.cluster.placement import CPU, GPU, PlacementError, check_steps, demand_of
+from pipelines.cluster.pools import CRASHES, ModelClosed, cause_of
+from pipelines.cluster.session import HeadWatch, check_nodes, session
 from pipelines.recipe import Recipe
 from pipelines.requeue_replay import Replay
 from pipelines.run import SplitResult
-from pipelines.session import HeadWatch, check_nodes, session
 from pipelines.step import Step, pool_size
 from schemas.replies import Replies
 

@@ -11,12 +11,12 @@ import ray
 from ray import exceptions as ray_errors
 
 from pipelines.build import BuildError, Execution
+from pipelines.cluster.placement import CPU, MEMORY, Demand, PlacementError, Room, Sizes, demand_of, size, told
+from pipelines.cluster.pools import PoolCaller, Pools
+from pipelines.cluster.session import HeadWatch, rooms
+from pipelines.cluster.sizing import resize, share_bytes, splits_within
 from pipelines.feed import NodeTrouble
 from pipelines.logs import NODE_LOST, WORKER_DIED, Event
-from pipelines.placement import CPU, MEMORY, Demand, PlacementError, Room, Sizes, demand_of, size, told
-from pipelines.pools import PoolCaller, Pools
-from pipelines.session import HeadWatch, rooms
-from pipelines.sizing import resize, share_bytes, splits_within
 from pipelines.step import Step
 from schemas.replies import Replies
 
@@ -179,7 +179,7 @@ class Capacity:
         return [replace(demand, pool=sizes[step] + changes.get(step, 0)) for step, demand in self.demands.items()]
 
     def _tend(self, num_flying: int, num_waiting: int) -> None:
-        """Replaces dead actors, and resizes pools by the law of pipelines/sizing.py."""
+        """Replaces dead actors, and resizes pools by the law of pipelines/cluster/sizing.py."""
         assert self.pools is not None
         try:
             loads = self.pools.tend()

@@ -10,8 +10,8 @@ from typing import Any
 import ray
 
 from pipelines.build import holds_token
+from pipelines.cluster.pools import FULL_STORES, PoolCaller, here, trouble
 from pipelines.logs import gathered
-from pipelines.pools import FULL_STORES, PoolCaller, here, trouble
 from pipelines.recipe import Recipe
 from pipelines.requeue_replay import Replay
 from pipelines.run import SplitResult, probe_split, run_split

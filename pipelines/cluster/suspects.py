@@ -8,14 +8,14 @@ import ray
 from ray import exceptions as ray_errors
 
 from pipelines.build import BuildError
+from pipelines.cluster.pools import CRASHES, LOST, cause_of
+from pipelines.cluster.tasks import probe_remote
 from pipelines.feed import NodeTrouble
 from pipelines.logs import RECORD_CONDEMNED, Event
-from pipelines.pools import CRASHES, LOST, cause_of
 from pipelines.run import SplitResult
-from pipelines.tasks import probe_remote
 
 if TYPE_CHECKING:
-    from pipelines.flights import Flights
+    from pipelines.cluster.flights import Flights
 
 MAX_LOST_ALONE = 5  # times that a split runs alone and its node is lost
 

@@ -1,4 +1,4 @@
-"""The splits of one recipe in flight on a cluster: started, landed, tried again, started twice; see pipelines/cluster.py for the rules."""
+"""The splits of one recipe in flight on a cluster: started, landed, tried again, started twice; see pipelines/cluster for the rules."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ import ray
 from ray import exceptions as ray_errors
 
 from pipelines.build import BuildError
-from pipelines.capacity import Capacity
+from pipelines.cluster.capacity import Capacity
+from pipelines.cluster.placement import options_of
+from pipelines.cluster.pools import CRASHES, DEATHS, LOST, cause_of, not_on
+from pipelines.cluster.suspects import run_alone
+from pipelines.cluster.tasks import run_remote
 from pipelines.feed import NodeTrouble
 from pipelines.logs import SPLIT_RETRIED, SPLIT_STARTED, WORKER_DIED, Event, tell
-from pipelines.placement import options_of
-from pipelines.pools import CRASHES, DEATHS, LOST, cause_of, not_on
 from pipelines.recipe import Recipe
 from pipelines.requeue_replay import Replay
 from pipelines.run import SplitResult
 from pipelines.step import ASK
-from pipelines.suspects import run_alone
-from pipelines.tasks import run_remote
 from schemas.replies import Replies
 
 TASK_S = 0.5  # a task takes so many splits that it lasts about so long: then Ray's time for a task is a small part
