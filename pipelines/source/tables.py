@@ -7,7 +7,7 @@ import datetime
 import decimal
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -35,7 +35,7 @@ BATCH_ROWS = 64
 MAX_PARTS_OF_A_GROUP = 16  # every part of a row group decodes the group from its start
 ARROW_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowSerializationError, pa.ArrowIndexError, pa.ArrowKeyError, OSError)
 MAX_BATCH_ROWS = 1 << 24  # of a batch of a stream, whose header alone says how many it has
-ABSURD_BYTES = 1 << 40  # a header asks for as much as this, not a table
+MAX_INFLATION, ABSURD_BYTES = 1_000, 1 << 30  # a header that asks for more than both, so many times its file, is damaged
 _WANTED = re.compile(r"of size (\d+)")
 _AS_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}  # whose letters are looked at row by row
 
@@ -244,7 +244,7 @@ class DatasetsDir:
         try:
             revision, size = files.content_id(path), files.size(path)
             with ExitStack() as stack:
-                for batch in _checked(_open_stream(stack, files, path)):
+                for batch in _checked(_open_stream(stack, files, path), size):
                     rows += batch.num_rows
         except NETWORK_ERRORS:
             raise
@@ -261,7 +261,7 @@ class DatasetsDir:
         reader = _Reader(split, self.licence, open_media(self.root, self.media_root, split.path, self.max_file_bytes))
         with ExitStack() as stack:
             try:
-                batches = _checked(_open_stream(stack, files, split.path))
+                batches = _checked(_open_stream(stack, files, split.path), files.size(split.path))
             except NETWORK_ERRORS:
                 raise
             except ARROW_ERRORS as error:
@@ -280,23 +280,34 @@ def _damage(batch: pa.RecordBatch) -> str:
     return ""
 
 
-def _checked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches of a stream, as long as their headers can be believed. Raises: ARROW_ERRORS."""
-    drawn = iter(batches)
+def _checked(stream: pa.ipc.RecordBatchStreamReader, num_bytes: int) -> Iterator[pa.RecordBatch]:
+    """The batches of a stream of so many bytes, as long as their headers can be believed. Raises: ARROW_ERRORS."""
+    _check_names([stream.schema.field(number) for number in range(len(stream.schema))])
     while True:
         try:
-            batch = next(drawn, None)
+            batch = next(stream, None)
         except pa.ArrowMemoryError as error:
             wanted = _WANTED.search(str(error))
-            if wanted is None or int(wanted[1]) < ABSURD_BYTES:
+            if wanted is None or int(wanted[1]) < max(ABSURD_BYTES, MAX_INFLATION * num_bytes):
                 raise  # the machine has too little
-            raise pa.ArrowInvalid(str(error)) from error
+            raise pa.ArrowInvalid(f"a batch asks for {wanted[1]} bytes, the file has {num_bytes}") from error
         if batch is None:
             return
         if batch.num_rows > MAX_BATCH_ROWS:
             raise pa.ArrowInvalid(f"a batch says that it has {batch.num_rows} rows, at most {MAX_BATCH_ROWS}")
         batch.validate()
         yield batch
+
+
+def _check_names(fields: list[pa.Field]) -> None:
+    """Raises ArrowInvalid where a name is no text, of a column or within one."""
+    for at in fields:
+        try:
+            _ = at.name
+        except UnicodeDecodeError as error:
+            raise pa.ArrowInvalid(f"the name of a column is not UTF-8: {error}") from error
+        kind = at.type.value_type if pa.types.is_dictionary(at.type) else at.type
+        _check_names([kind.field(number) for number in range(kind.num_fields)])
 
 
 def _open_stream(stack: ExitStack, files: Files, path: str) -> pa.ipc.RecordBatchStreamReader:

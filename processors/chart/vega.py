@@ -9,7 +9,6 @@ describe its datum exactly (processors/chart/scene.py).
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import tempfile
@@ -37,6 +36,7 @@ VEGA_REASONS = (BAD_SPEC, OUTSIDE_REFERENCE, TOO_LARGE_SPEC, MISSING_GLYPHS, EMP
 
 MAX_SPEC_BYTES = 8 << 20
 MAX_DEPTH, MAX_VALUES = 60, 400_000  # of the JSON; records are among its values
+MAX_NUMBER = 1e300  # of a sequence's bound; beyond lie infinities and whole numbers that no float holds
 MAX_GENERATED = 50_000  # numbers of one `sequence`, steps of one density or bin
 MAX_SIDE_PX = 4_000  # of a view, before scaling
 MAX_VIEWS = 64  # named in the specification; facets come from the data and are counted when drawn
@@ -162,7 +162,7 @@ def _check_reference(path: tuple[str, ...], key: str, value: Any) -> None:
 
 def _check_sequence(value: Mapping[str, Any]) -> None:
     start, stop, step = value["start"], value["stop"], value.get("step", 1)
-    if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in (start, stop, step)):
+    if not all(isinstance(number, (int, float)) and abs(number) < MAX_NUMBER for number in (start, stop, step)):
         raise Refused(TOO_LARGE_SPEC, "a sequence whose bounds are not plain numbers cannot be counted")
     if step == 0 or abs(stop - start) / abs(step) > MAX_GENERATED:
         raise Refused(TOO_LARGE_SPEC, f"a sequence from {start} to {stop} by {step}, expected at most {MAX_GENERATED} numbers")

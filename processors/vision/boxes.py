@@ -9,7 +9,6 @@ of one length by name, as the `datasets` library writes them. They are counted i
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,6 +40,7 @@ BAD_PHRASES = Reason("bad_phrases", "The phrases of the caption do not fit it or
 BOX_REASONS = (NO_BOXES, BAD_BOX, BOX_OUTSIDE, BOX_TOO_SMALL, TOO_MANY_BOXES, ONLY_CROWDS, BAD_PHRASES, SIZE_DIFFERS)
 
 XYWH, XYXY = "xywh", "xyxy"
+MAX_PX = 1e9  # of a coordinate; beyond lie infinities and whole numbers that no float holds
 MAX_NAME_CHARS = 500  # a referring expression has some ten words
 TOLERANCE_PX = 1.0  # of the stated frame: boxes of pixels that are counted from 1, or rounded up, pass and are clipped
 
@@ -156,7 +156,7 @@ def _items(fields: Mapping[str, object]) -> list[Mapping[str, object]]:
 
 def _stated_size(fields: Mapping[str, object]) -> tuple[float, float] | None:
     sides = [fields.get("width"), fields.get("height")]
-    numbers = [float(side) for side in sides if isinstance(side, (int, float)) and not isinstance(side, bool) and 0 < side < math.inf]
+    numbers = [float(side) for side in sides if isinstance(side, (int, float)) and not isinstance(side, bool) and 0 < side < MAX_PX]
     return (numbers[0], numbers[1]) if len(numbers) == 2 else None
 
 
@@ -183,7 +183,7 @@ def _read_box(
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_PX
 
 
 def _name(number: int, item: Mapping[str, object], *names: str) -> str:

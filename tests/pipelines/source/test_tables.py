@@ -159,3 +159,25 @@ def test_a_text_that_is_no_utf_8_refuses_its_row_alone(tmp_path: Path) -> None:
     data = _stream(pa.table({"text": ["abcdefgh", "ijklmnop"]}))
     (tmp_path / "x.arrow").write_bytes(data.replace(b"abcdefgh", b"abc\xff\xfefgh"))
     assert summary(DatasetsDir(str(tmp_path))) == ["not_utf8", "row"]
+
+
+def test_names_that_are_no_utf_8_are_damage(tmp_path: Path) -> None:
+    for table in (pa.table({"text": ["a", "b"]}), pa.table({"outer": [{"text": "a"}, {"text": "b"}]})):
+        data = _stream(table)
+        assert data.count(b"text") == 1
+        (tmp_path / "x.arrow").write_bytes(data.replace(b"text", b"te\x80t"))
+        assert summary(DatasetsDir(str(tmp_path))) == ["unreadable_file"]
+
+
+def test_a_buffer_that_wants_more_memory_than_any_machine_has_is_damage(tmp_path: Path) -> None:
+    sink = io.BytesIO()
+    table = pa.table({"text": ["a" * 1_003]})
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    data = sink.getvalue()
+    before, announced, packed = data.rpartition((1_003).to_bytes(8, "little"))  # what the letters inflate to stands before them
+    assert announced
+    (tmp_path / "x.arrow").write_bytes(before + (1 << 38).to_bytes(8, "little") + packed)
+    assert summary(DatasetsDir(str(tmp_path))) == ["unreadable_file"]
+    (tmp_path / "x.arrow").write_bytes(data)
+    assert summary(DatasetsDir(str(tmp_path))) == ["row"]

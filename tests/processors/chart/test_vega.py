@@ -199,6 +199,7 @@ for _ in range(70):
         (bar(mark={"type": "image", "width": 5}), "outside_reference"),
         (bar(data={"sequence": {"start": 0, "stop": 1e9, "as": "a"}}), "too_large_spec"),
         (bar(data={"sequence": {"start": 0, "stop": 1, "step": 1e-9}}), "too_large_spec"),
+        (bar(data={"sequence": {"start": 0, "stop": 10**400}}), "too_large_spec"),
         (bar(data={"sequence": {"start": 0, "stop": {"signal": "1e9"}}}), "too_large_spec"),
         (bar(width=50_000), "too_large_spec"),
         (bar(config={"view": {"height": -1e9}}), "too_large_spec"),

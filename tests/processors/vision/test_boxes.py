@@ -57,6 +57,7 @@ def test_forms_of_boxes() -> None:
         ({"bbox": [10, 20, 0, 80], "category": "dog"}, {"bbox": [10, 20, 14, 80], "category": "dog"}, "bad_box"),
         ({"bbox": [10, 20, float("nan"), 80], "category": "dog"}, DOG, "bad_box"),
         ({"bbox": [10, 20, float("inf"), 80], "category": "dog"}, DOG, "bad_box"),
+        ({"bbox": [10, 20, 10**400, 80], "category": "dog"}, DOG, "bad_box"),
         ({"bbox": [10, 20, "100", 80], "category": "dog"}, DOG, "bad_box"),
         ({"bbox": [10, 20, True, 80], "category": "dog"}, DOG, "bad_box"),
         ({"bbox": [10, 20, 100, 80], "category": 3}, DOG, "bad_box"),
