@@ -40,7 +40,7 @@ class Measured:
 
 
 MEASURED = {
-    "asr": Measured("speech", {"path": "speech/manifest.jsonl", "rows_per_split": 8}, (4, 100)),
+    "asr": Measured("speech", {"path": "speech/manifest.jsonl", "rows_per_split": 8}, (4, 60)),
     "image_text": Measured("images", {"path": "images/captions.json", "rows_per_split": 8}, (4, 60)),
     "chart": Measured("chart_sources", {"path": "chart_sources/tables.jsonl", "rows_per_split": 4}, (2, 30)),
     "language_pretrain": Measured("web", {"path": "web/documents.jsonl", "rows_per_split": 100}, (4, 40)),
