@@ -197,6 +197,11 @@ def own_corpus(path: Path, wait_s: float = 0.0) -> Iterator[str]:
         raise BuildError(f"building {path}: {fenced}; what was committed before stays and is true") from fenced
     except StoreError as error:
         raise BuildError(f"building {path}: {error}") from error
+    except MemoryError as error:
+        raise BuildError(
+            f"building {path}: memory is used up ({str(error) or type(error).__name__}); give it more, or make splits smaller (rows_per_split of the "
+            "source); what is committed stays, and the same command goes on from it"
+        ) from error
     except OSError as error:
         if is_no_space(error):
             raise BuildError(

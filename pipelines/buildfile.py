@@ -38,7 +38,7 @@ from pipelines.stage import Stage
 from pipelines.step import StepResources
 from pipelines.union import Union
 from schemas.retry import StoreError
-from schemas.store import PlaceError, place_of
+from schemas.store import PlaceError, is_url, place_of
 
 
 class BuildFileError(ValueError):
@@ -127,7 +127,7 @@ def read_tables(path: Path, overrides: Sequence[str] = (), only: Sequence[str] =
     """
     try:
         raw = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BuildFileError(f"reading build file {path}: {error}") from error
     _check_words(raw, ("out", "execution", "corpora"), f"{path}")
     said = raw.get("corpora", {})
@@ -149,7 +149,7 @@ def _read_out(said: Any, file: Path) -> Path:
     if not isinstance(said, str):
         raise BuildFileError(f'{file} out is {said!r}; expected a path or a URL, such as out = "s3://bucket/corpora"')
     try:
-        return place_of(said) if "://" in said else file.parent / said
+        return place_of(said) if is_url(said) else file.parent / said
     except PlaceError as error:
         raise BuildFileError(f"{file} out: {error}") from error
 
@@ -230,7 +230,7 @@ def _override(corpora: dict[str, Any], override: str) -> None:
     _check_words({corpus: None}, tuple(corpora), f"--set {override}")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         parsed = value  # a bare word is a string
     corpora[corpus] = {**corpora[corpus], parameter: parsed}
 
@@ -259,7 +259,7 @@ def typed(value: Any, hint: Any, where: str, base: Path = Path()) -> Any:
         if option in (bool, int, str) and type(value) is option:
             return value
         if option is Path and type(value) is str:
-            return place_of(value) if "://" in value else base / value
+            return place_of(value) if is_url(value) else base / value
         if typing.get_origin(option) is tuple and isinstance(value, list):
             return tuple(typed(item, typing.get_args(option)[0], where, base) for item in value)
     names = " or ".join(getattr(option, "__name__", str(option)) if not typing.get_args(option) else "list" for option in options)
@@ -277,7 +277,7 @@ def resolve_source(said: Any, base: Path, where: str) -> Any:
     if not isinstance(table, dict) or not isinstance(table.get("path"), str):
         raise BuildFileError(f"{where} is {said!r}; expected a path, a table with a path or a corpus, or a list of these")
     options = {name: value for name, value in table.items() if name != "path"}
-    place = table["path"] if "://" in table["path"] else str(base / table["path"])
+    place = table["path"] if is_url(table["path"]) else str(base / table["path"])
     try:
         return open_source(place, options.pop("format", None), corpus_opener=lambda root: open_corpus(place_of(root)), **options)
     except (ValueError, TypeError, OSError, StoreError) as error:

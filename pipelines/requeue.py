@@ -189,4 +189,4 @@ def _remarks(corpus: str, outcomes: list[Outcome], dry_run: bool) -> Iterator[st
     if not outcomes[-1].is_whole:
         yield f"{outcomes[-1].name} is not whole: its build was stopped, and what is committed was replayed; run `corpusmill build` for the rest"
     elif outcomes[-1].is_content_new:
-        yield f'corpora that are made from {corpus} (source = {{ corpus = "{corpus}" }}) have another source now: build them with --rebuild'
+        yield f'corpora that are made from {corpus} (source = {{ corpus = "{corpus}" }}) have another source now: build them with --update, or --rebuild'

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rich import box
@@ -162,6 +162,7 @@ def summary_row(results: list[BuildResult]) -> dict[str, Any]:
         "workers": max(result.workers for result in results),
         "engines": {name: told for result in results for name, told in engines_of(result).items()},
         "spent": spent_row(results),
+        "growth": {result.name: asdict(result.growth) for result in results if result.growth},
     }
 
 

@@ -24,6 +24,7 @@ from pipelines.buildfile import BuildFileError, read_parameters, read_tables
 from pipelines.source.files import is_glob
 from pipelines.submitted import ORDER
 from schemas.redaction import is_credential
+from schemas.store import is_url
 
 PACKAGES = ("pipelines", "processors", "schemas", "model")
 MAX_FILE_BYTES = 8 << 20
@@ -93,7 +94,7 @@ def plan_submission(
     """
     raw, tables = read_tables(build_file, overrides, corpora)
     where_out = out or str(raw.get("out", "corpora"))
-    if "://" not in where_out and not Path(where_out).is_absolute():
+    if not is_url(where_out) and not Path(where_out).is_absolute():
         raise SubmitError(
             f"the corpora of {build_file} go to {where_out!r}, a folder of this machine; a cluster needs an absolute path of a folder "
             "that all nodes share, or a URL such as s3://bucket/corpora: set `out`, or pass --out"
@@ -103,7 +104,7 @@ def plan_submission(
     named = [*places_of(tables, build_file), *_replies(raw, build_file)]
     files = {build_file.name: build_file.stat().st_size}
     for where, place in named:
-        if "://" not in place and not Path(place).is_absolute():
+        if not is_url(place) and not Path(place).is_absolute():
             files |= _sent(build_file.parent, place, where)
     if sum(files.values()) > MAX_SENT_BYTES or len(files) > MAX_SENT_FILES:
         raise SubmitError(
@@ -129,7 +130,7 @@ def plan_submission(
         where_out,
         tuple(command),
         dict(sorted(files.items())),
-        tuple(sorted({fixed_part(place) for _, place in named if "://" not in place and Path(place).is_absolute()})),
+        tuple(sorted({fixed_part(place) for _, place in named if not is_url(place) and Path(place).is_absolute()})),
         tuple(sorted(name for name in env if not is_credential(name))),
         tuple(sorted(name for name in env if is_credential(name))),
         wheel,
@@ -169,7 +170,7 @@ def _source_places(said: Any, where: str) -> Iterator[str]:
 
 def _replies(raw: dict[str, Any], build_file: Path) -> Iterator[tuple[str, str]]:
     replies = raw.get("execution", {}).get("replies", "")
-    if replies and "://" not in replies and not Path(replies).is_absolute():
+    if replies and not is_url(replies) and not Path(replies).is_absolute():
         raise SubmitError(
             f"{build_file} [execution] replies is {replies!r}; on a cluster it must be an absolute path that all nodes share, or a URL"
         )

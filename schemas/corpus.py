@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -120,7 +120,8 @@ class Corpus:
         file = self.path / "recipe.json"
         if not file.is_file():
             raise CorpusError(f"{self.path} has no recipe.json; expected a corpus directory that `corpusmill build` made")
-        found = _read_object(file, {"name": str, "kind": str, "fingerprint": str})
+        found = _read_object(file, {"name": str, "kind": str, "fingerprint": str, "parameters": dict})
+        _check_parameters(found["parameters"], file)
         facts = found.get("facts", {})
         if not isinstance(facts, dict) or not all(isinstance(one, dict) and one.get("type") in FACT_TYPES for one in facts.values()):
             raise CorpusError(f"{file} {_DAMAGED} (a fact has no type that a fact can have)")
@@ -256,6 +257,15 @@ def _read_object(file: Path, needed: Mapping[str, type]) -> dict[str, object]:
     return found
 
 
+def _check_parameters(parameters: Any, file: Path) -> None:
+    """Raises CorpusError where they tell no source, or steps without names."""
+    steps = parameters.get("steps")
+    if not isinstance(steps, list) or not all(isinstance(step, dict) and type(step.get("name")) is str for step in steps):
+        raise CorpusError(f"{file} {_DAMAGED} (it does not say its steps)")
+    if "source" not in parameters:
+        raise CorpusError(f"{file} {_DAMAGED} (it does not say its source)")
+
+
 def check_entry(entry: LedgerEntry) -> None:
     """Raises: ValueError, KeyError or TypeError for an entry with another content than a build writes, or with files outside of its corpus."""
     entry.place()
@@ -283,6 +293,19 @@ def told_facts(facts: Mapping[str, FactValue]) -> str:
         elif not isinstance(value, str) or len(value) <= MAX_TOLD_CHARS:
             told[name] = value
     return canonical_json(told)
+
+
+def read_facts(told: str) -> dict[str, Any]:
+    """What `told_facts` wrote; nothing where nothing is told. Raises: CorpusError."""
+    try:
+        found = json.loads(told or "{}")
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(
+            f"the facts of a refused record, {told[:80]!r}, are no JSON ({error}); the corpus is damaged, rebuild it"
+        ) from error
+    if not isinstance(found, dict):
+        raise CorpusError(f"the facts of a refused record are {told[:80]!r}, expected a JSON object; the corpus is damaged, rebuild it")
+    return found
 
 
 def finish(

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 from schemas.retry import DamagedTransfer, retried
 from schemas.scratch import scratch_file
@@ -30,6 +29,7 @@ MAX_KEPT_BYTES = 8 << 30  # of copies that stay for the life of the process
 NUM_READERS = 32  # requests at a time, where many small objects are read
 READ_AHEAD = 1_024
 SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/")
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 SECRET_WORDS = re.compile(r"(?i)[?&][\w-]*(token|secret|signature|credential|password|key)[\w-]*=")
 SETTINGS = (
     "AWS_ENDPOINT_URL",
@@ -329,7 +329,7 @@ def place_of(text: str | Path) -> Path:
         return Path(text)
     scheme = found[1].lower()
     if scheme == "file":
-        return Path(urlsplit(text).path)
+        return Path(text.partition(":")[2].removeprefix("//"))
     if not text[len(found[0]) :].startswith("/"):
         if Path(text).parent.exists() and not _is_known(scheme):
             return Path(text)
@@ -359,6 +359,11 @@ def refuse_secrets(url: str) -> None:
             f"the URL {shown} carries a user, password or token, which would end in logs and recipes; leave it out and give credentials "
             "by the environment (for S3 AWS_PROFILE or AWS_ACCESS_KEY_ID, for Google GOOGLE_APPLICATION_CREDENTIALS, for Hugging Face HF_TOKEN)"
         )
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is a URL by its beginning, and not a path, which may have `://` further on."""
+    return URL.match(text) is not None
 
 
 def is_remote(path: object) -> bool:

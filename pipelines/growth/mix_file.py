@@ -34,7 +34,7 @@ from pipelines.build import Execution
 from pipelines.buildfile import BuildFileError, read_execution, typed
 from pipelines.corpus_source import open_corpus
 from pipelines.growth.mixture import ROWS, Asked
-from schemas.store import place_of
+from schemas.store import is_url, place_of
 
 TOP: dict[str, Any] = {"name": str, "out": str, "by": str, "size": int, "seed": int, "title": str}
 PART: dict[str, Any] = {"path": str, "share": float, "epochs": int}
@@ -62,7 +62,7 @@ def read_mix_file(path: Path) -> MixFile:
     """
     try:
         raw = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BuildFileError(f"reading the mixture {path}: {error}") from error
     tables = {name: raw.pop(name, {}) for name in ("corpora", "execution")}
     top = _read(raw, TOP, f"{path}", (*TOP, *tables))
@@ -74,7 +74,7 @@ def read_mix_file(path: Path) -> MixFile:
             f"{path} has a size below 0, or names no corpus; expected tables such as [corpora.asr] with a path and a share"
         )
     asked = tuple(_part(part, table, path) for part, table in tables["corpora"].items())
-    out = place_of(top["out"]) if "://" in top.get("out", "") else path.parent / top.get("out", "corpora")
+    out = place_of(top["out"]) if is_url(top.get("out", "")) else path.parent / top.get("out", "corpora")
     execution = read_execution(tables["execution"], f"{path} [execution]")
     return MixFile(name, out, top.get("by", ROWS), top.get("size", 0), top.get("seed", 0), top.get("title", ""), asked, execution)
 
@@ -98,6 +98,6 @@ def _part(name: str, table: Any, path: Path) -> Asked:
         raise BuildFileError(
             f"{where}: share is {told['share']} and epochs {told.get('epochs', 1)}, expected a share above 0 and 1 epoch or more"
         )
-    place = place_of(told["path"]) if "://" in told["path"] else path.parent / told["path"]
+    place = place_of(told["path"]) if is_url(told["path"]) else path.parent / told["path"]
     share = Fraction(str(table["share"]))  # 0.1 is a tenth, not the nearest binary number
     return Asked(name, open_corpus(place), share, told.get("epochs", 1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.words import hint
-from schemas.corpus import Corpus, read_batches
+from schemas.corpus import Corpus, read_batches, read_facts
 
 PLACE = ("key", "source", "revision", "licence", "locator")
 REFUSAL = ("step", "failure", "reason", "detail")
@@ -78,7 +77,7 @@ def _reject_batches(corpus: Corpus) -> Iterator[pa.RecordBatch]:
 def _told(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     if "facts" not in batch.schema.names:  # rejects of before measurements were told
         return [{}] * batch.num_rows
-    return [json.loads(text) for text in batch.column("facts").to_pylist()]
+    return [read_facts(text) for text in batch.column("facts").to_pylist()]
 
 
 def row_batches(corpus: Corpus) -> Iterator[pa.RecordBatch]:

@@ -15,7 +15,7 @@ from pipelines.inspection.choice import Found
 from pipelines.inspection.columns import row_columns
 from pipelines.inspection.record import preview, visible
 from schemas.arrow import BatchRows
-from schemas.corpus import Corpus
+from schemas.corpus import Corpus, read_facts
 
 # What says most of a row, of each area, first come first served; those that a corpus has are shown.
 TELLING = (
@@ -74,7 +74,7 @@ def print_rejects(found: Iterable[Found], as_json: bool) -> int:
             print(json.dumps(row))
             continue
         print(visible(f"{row['key']}  {row['step']}: {row['reason']}: {row['detail']}  ({row['source']} {row['locator']})"))
-        told = json.loads(row.get("facts") or "{}")
+        told = read_facts(row.get("facts", ""))
         if told:
             print(visible("    " + ", ".join(f"{name} = {_cell(value)}" for name, value in sorted(told.items()))))
         for line in row["traceback"].splitlines():

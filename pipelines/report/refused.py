@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from markupsafe import Markup
 from pipelines.report.drawn import Refusals
 from pipelines.report.markup import EMPTY, Budget, cut_middle, facts_html, folded, join, table, value_text
 from pipelines.report.wording import anchor
+from schemas.corpus import read_facts
 from schemas.facts import TYPES, Fact, Limit, Where, read_limit
 from schemas.outcome import CRASH, FAULT
 
@@ -78,7 +78,7 @@ def _refusal(row: Mapping[str, str], group: Refusals, recipe: Mapping[str, Any],
 
 def measured(row: Mapping[str, str]) -> dict[str, Any]:
     """What had been measured of a refused record."""
-    return dict(json.loads(row["facts"] or "{}")) if "facts" in row else {}
+    return read_facts(row.get("facts", ""))
 
 
 def limits_of_reason(recipe: Mapping[str, Any], step: str, reason: str, facts: Mapping[str, Any]) -> list[Limit]:

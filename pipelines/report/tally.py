@@ -24,7 +24,7 @@ from pipelines.report.spread import Numbers
 from pipelines.report.texts import MAX_HELD, MAX_PASSED_ON, Texts
 from processors.contract import NUM_AUDIO_TOKENS, NUM_IMAGE_TOKENS, NUM_TEXT_TOKENS, NUM_TOKENS
 from processors.packing import NUM_PADDING
-from schemas.corpus import CorpusError, read_batches
+from schemas.corpus import CorpusError, read_batches, read_facts
 from schemas.facts import Fact, Limit, read_limit
 from schemas.identity import digest
 from schemas.store import place_of
@@ -323,7 +323,7 @@ def _add_rejects(tally: Tally, reading: Reading, limits: Limits, table: pa.Table
     for step, failure, reason, detail, source, facts in zip(*columns, facts_of, strict=True):
         tally.reasons[(step, failure, reason)] += 1
         sources.setdefault(source, Counter())[(step, reason)] += 1
-        measured = _measured(facts)
+        measured = read_facts(facts)
         for name, value in measured.items():
             told.setdefault((REFUSED, name), []).append(value)
         for number, limit in by_reason.get((step, reason), ()):
@@ -342,18 +342,6 @@ def _add_rejects(tally: Tally, reading: Reading, limits: Limits, table: pa.Table
             tally.text(key, pa.array(texts))
     if similarities:
         tally.number((COPIES, "similarity"), np.array(similarities))
-
-
-def _measured(facts: str) -> dict[str, Any]:
-    try:
-        found = json.loads(facts)
-    except json.JSONDecodeError as error:
-        raise CorpusError(
-            f"the facts of a refused record, {facts[:80]!r}, are no JSON ({error}); the corpus is damaged, rebuild it"
-        ) from error
-    if not isinstance(found, dict):
-        raise CorpusError(f"the facts of a refused record are {facts[:80]!r}, expected a JSON object; the corpus is damaged, rebuild it")
-    return found
 
 
 def _add_told(tally: Tally, key: Key, values: list[Any]) -> None:

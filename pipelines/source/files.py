@@ -23,7 +23,7 @@ from pipelines.remote import RangeFile, read_ranges, url_of
 from schemas.identity import digest
 from schemas.outcome import Reason, Refused
 from schemas.retry import StoreError, retried
-from schemas.store import NUM_READERS, StorePath, file_system, place_of
+from schemas.store import NUM_READERS, StorePath, file_system, is_remote, place_of
 
 MISSING_FILE = Reason("missing_file", "The file that the row names is not there")
 OUTSIDE_ROOT = Reason("outside_root", "The path leaves the folder that the source may read")
@@ -56,16 +56,15 @@ class Files:
     root: str
 
     def __post_init__(self) -> None:
-        if not self.is_local:
-            place_of(self.root)
+        place_of(self.root)
 
     @property
     def is_local(self) -> bool:
-        return "://" not in self.root or self.root.startswith("file://")
+        return not is_remote(place_of(self.root))
 
     @property
     def local_root(self) -> Path:
-        return Path(self.root.removeprefix("file://"))
+        return place_of(self.root)
 
     def _scheme_and_base(self) -> tuple[str, str]:
         """Under which scheme a store is asked, and what it calls the root: for HTTP the URL itself."""

@@ -11,6 +11,7 @@ from pipelines.source.files import FILE_REASONS, MAX_FILE_BYTES, NETWORK_ERRORS,
 from pipelines.source.split import BAD_JSON, NOT_UTF8, Split, make_reject, make_row
 from schemas.outcome import Refused, Reject
 from schemas.records import Row
+from schemas.store import is_url
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm", ".pgm", ".ico", ".tga")
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".sph", ".aiff")
@@ -125,7 +126,7 @@ class Media:
 
     def read(self, path: str) -> bytes:
         """Raises: Refused with one of FILE_REASONS."""
-        absolute = posixpath.isabs(path) or "://" in path
+        absolute = posixpath.isabs(path) or is_url(path)
         return self.files.read_media(path if absolute else posixpath.join(self.folder, path), self.max_file_bytes)
 
 
@@ -133,7 +134,7 @@ def open_media(root: str, media_root: str, path: str, max_file_bytes: int) -> Me
     """Media of the manifest at `path`: beside it, or in `media_root` (a place, or a folder relative to `root`) when given."""
     if not media_root:
         return Media(Files(root), posixpath.dirname(path), max_file_bytes)
-    whole = media_root if posixpath.isabs(media_root) or "://" in media_root else posixpath.join(root, media_root)
+    whole = media_root if posixpath.isabs(media_root) or is_url(media_root) else posixpath.join(root, media_root)
     return Media(Files(whole), "", max_file_bytes)
 
 

@@ -74,6 +74,7 @@ def test_a_corpus_of_the_same_build_is_a_source(sample: Path, tmp_path: Path) ->
         ("[execution]\nworker = 3\n[corpora.asr]\nsource = '.'\n", "did you mean 'workers'?"),
         ("corpora = 3", "names no corpus"),
         ("][", "reading build file"),
+        (f"out = {'[' * 5_000}", "reading build file"),
     ],
 )
 def test_a_wrong_build_file_names_the_word(tmp_path: Path, text: str, message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,15 @@ def test_conditions_reach_refusals_with_what_was_measured_of_them(toy: Path) -> 
     shown = inspect(toy, "--failure", "fault")
     assert "processor_raised: ValueError: planted fault at 7" in shown.output
     assert "in __call__" in shown.output  # the traceback
+
+
+def test_measurements_that_cannot_be_read_are_told(toy: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(toy, tmp_path / "toy")
+    for file in (copy / "rejects").iterdir():
+        file.write_bytes(file.read_bytes().replace(b'{"toy.number":', b'["toy.number":'))
+    result = inspect(copy, "--rejects", "--table", "--limit", "30")
+    assert result.exit_code == 1
+    assert "the facts of a refused record" in " ".join(result.output.split())
 
 
 def test_tables_are_a_line_a_row(toy: Path) -> None:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import io
 import json
 import shutil
 import tarfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.build import BuildError
 from pipelines.corpora import CORPORA
@@ -35,21 +33,21 @@ from schemas.corpus import CorpusError
 from schemas.outcome import FAULT
 from schemas.records import as_stored
 from schemas.replies import Replies
-
-MAX_SEED_BYTES = 400_000
-MAX_SEEDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Seed:
-    """An honest file, or one that is odd already; `kind` is its ending, which says which mutations know it."""
-
-    name: str
-    data: bytes
-
-    @property
-    def kind(self) -> str:
-        return self.name.rpartition(".")[2].lower() if not self.name.endswith(".vl.json") else "json"
+from tests.fuzz.seeds import (
+    ROWS,
+    Seed,
+    array_seeds,
+    arrow_seeds,
+    asked_seeds,
+    build_file_seeds,
+    coco_seeds,
+    files_of,
+    mermaid_seeds,
+    own_seeds,
+    parquet_seeds,
+    row_seeds,
+    tree_seeds,
+)
 
 
 @dataclass
@@ -74,19 +72,6 @@ class DecoderPath:
     run: Callable[[Path, Seed, bytes], Outcome]
     limit_s: float = 60.0
     memory_bytes: int = 3 << 30
-
-
-def _of(*globs: str, real: Sequence[str] = ()) -> Callable[[Path, Path | None], list[Seed]]:
-    """Seeds from the sample and from the folder of real data: the small ones, in order of path, spread over all there are."""
-
-    def find(sample: Path, realdata: Path | None) -> list[Seed]:
-        files = [file for pattern in globs for file in sorted(sample.glob(pattern))]
-        files += [file for pattern in real for file in sorted(realdata.glob(pattern))] if realdata else []
-        small = [file for file in files if file.is_file() and file.stat().st_size <= MAX_SEED_BYTES]
-        step = max(1, -(-len(small) // MAX_SEEDS))
-        return [Seed(file.name, file.read_bytes()) for file in small[::step]]
-
-    return find
 
 
 def draw(corpus: str, source: Any, folder: Path, **parameters: Any) -> Outcome:
@@ -187,187 +172,6 @@ def set_media(sample: Path) -> None:
     MEDIA.update(png=(sample / "images" / "00001.png").read_bytes(), wav=(sample / "speech" / "00000.wav").read_bytes())
 
 
-# ---- seeds that are made here
-
-
-def _rows(file: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON Lines file; the sample has lines that are none."""
-    found = []
-    for line in file.read_bytes().splitlines():
-        with contextlib.suppress(ValueError):
-            row = json.loads(line)
-            found += [row] if isinstance(row, dict) else []
-    return found
-
-
-def _parquet_seeds(sample: Path, _: Path | None) -> list[Seed]:
-    rows = _rows(sample / "web" / "documents.jsonl")[:6]
-    table = pa.table({"text": [str(row.get("text", "")) for row in rows], "number": list(range(len(rows)))})
-    odd = pa.table({"text": pa.array([["a", None], []]), "map": pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64()))})
-    found = []
-    for codec, groups in (("snappy", 2), ("zstd", 6), ("none", 1), ("gzip", 3), ("brotli", 3), ("lz4", 4)):
-        sink = io.BytesIO()
-        pq.write_table(table, sink, compression=codec, row_group_size=groups)
-        found.append(Seed("x.parquet", sink.getvalue()))
-    sink = io.BytesIO()
-    pq.write_table(odd, sink)
-    return [*found, Seed("x.parquet", sink.getvalue())]
-
-
-def _arrow_seeds(sample: Path, _: Path | None) -> list[Seed]:
-    found = []
-    for compression in (None, "zstd", "lz4"):
-        table = pa.table(
-            {
-                "text": ["some text of a page " * 20, "b", None],
-                "tag": pa.array(["x", "y", "x"]).dictionary_encode(),
-                "image": [{"bytes": b"\x89PNG", "path": "a"}, None, None],
-                "list": [[1, 2], [], None],
-                "view": pa.array(["long enough to be out of line", "b", None], pa.string_view()),
-            }
-        )
-        sink = io.BytesIO()
-        with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
-            writer.write_table(table, max_chunksize=2)
-        found.append(Seed("x.arrow", sink.getvalue()))
-    return found
-
-
-def _mermaid_seeds(_: Path, __: Path | None) -> list[Seed]:
-    texts = (
-        'graph TD\n  a["Start"] --> b{"Ready?"}\n  b -->|yes| c(["Go"])\n  b -->|no| a\n',
-        "flowchart LR\n  subgraph one\n    x --- y\n  end\n  y -.-> z\n  classDef k fill:#fff\n  class x k\n",
-        "graph TB\n  " + "\n  ".join(f"n{at} --> n{at + 1}" for at in range(12)) + "\n",
-    )
-    return [Seed("x.mmd", text.encode()) for text in texts]
-
-
-def _tree_seeds(sample: Path, realdata: Path | None) -> list[Seed]:
-    files = {
-        "LICENSE": b"MIT License\n\nPermission is hereby granted, free of charge, to any person",
-        "a/b.py": b"def f(x):\n    return x + 1\n" * 9,
-    }
-    files |= {"package.json": b'{"name": "x", "license": "MIT"}', "m.rs": b"fn main() { let x = 1; }\n" * 5}
-    packed = []
-    for mode, name in (("w", "x.tar"), ("w:gz", "x.tar.gz"), ("w:bz2", "x.tar.bz2"), ("w:xz", "x.tar.xz")):
-        sink = io.BytesIO()
-        with tarfile.open(fileobj=sink, mode=mode) as archive:  # type: ignore[call-overload]
-            for path, data in files.items():
-                info = tarfile.TarInfo(path)
-                info.size = len(data)
-                archive.addfile(info, io.BytesIO(data))
-        packed.append(Seed(name, sink.getvalue()))
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for path, data in files.items():
-            zipped.writestr(path, data)
-    return [*packed, Seed("x.zip", sink.getvalue()), Seed("y.zip", sink.getvalue()), *_of("code/trees/*.zip")(sample, realdata)]
-
-
-ROWS = {  # which corpus reads which rows
-    **{
-        "calls.jsonl": "function_calling",
-        "articles.jsonl": "summarisation",
-        "dialogues.jsonl": "summarisation",
-        "dolly.jsonl": "summarisation",
-    },
-    **{
-        "maths.jsonl": "attempts",
-        "choices.jsonl": "attempts",
-        "votes.jsonl": "dpo",
-        "pairs.jsonl": "text_safety",
-        "prompts.jsonl": "text_safety",
-    },
-    **{"documents.jsonl": "language_pretrain", "general.jsonl": "vision_sft.general", "multi.jsonl": "vision_sft.multi_image"},
-    **{"safety.jsonl": "vision_sft.safety", "rows.jsonl": "vision_sft.chart_table_diagram", "files.jsonl": "code_completion"},
-    **{
-        "receipts.jsonl": "vision_sft.ocr",
-        "tables.jsonl": "chart",
-        "speech.jsonl": "speech_pretrain",
-        "asr.jsonl": "asr",
-        "sqa.jsonl": "sqa",
-    },
-    **{"translations.jsonl": "ast", "meetings.jsonl": "ssum", "sounds.jsonl": "audio_understanding"},
-}
-
-
-ASKED = ("meetings.jsonl", "maths.jsonl", "choices.jsonl", "votes.jsonl")  # whose corpora ask engines: they take seconds an input
-
-
-def _row_seeds(sample: Path, _: Path | None) -> list[Seed]:
-    return [seed for seed in _every_row_seed(sample) if seed.name not in ASKED]
-
-
-def _asked_seeds(sample: Path, _: Path | None) -> list[Seed]:
-    return [seed for seed in _every_row_seed(sample) if seed.name in ASKED]
-
-
-def _every_row_seed(sample: Path) -> list[Seed]:
-    """A few rows of each kind; media that they name become the two small files that lie there."""
-    places = {
-        **{
-            "receipts.jsonl": "receipts/manifest.jsonl",
-            "tables.jsonl": "chart_sources/tables.jsonl",
-            "speech.jsonl": "speech/manifest.jsonl",
-        },
-        **{
-            "asr.jsonl": "speech/manifest.jsonl",
-            "sqa.jsonl": "speech/manifest.jsonl",
-            "translations.jsonl": "tasks/translations/manifest.jsonl",
-        },
-        **{
-            "meetings.jsonl": "tasks/meetings/manifest.jsonl",
-            "sounds.jsonl": "tasks/sounds/manifest.jsonl",
-            "files.jsonl": "code/files.jsonl",
-        },
-        **{"rows.jsonl": "table_sources/rows.jsonl", "documents.jsonl": "web/documents.jsonl", "calls.jsonl": "tools/calls.jsonl"},
-        **{name: f"reasoning/{name}" for name in ("maths.jsonl", "choices.jsonl", "votes.jsonl")},
-        **{name: f"summaries/{name}" for name in ("articles.jsonl", "dialogues.jsonl", "dolly.jsonl")},
-        **{name: f"sets/{name}" for name in ("general.jsonl", "multi.jsonl", "safety.jsonl")},
-        **{name: f"text_safety/{name}" for name in ("pairs.jsonl", "prompts.jsonl")},
-    }
-    found = []
-    for name, place in places.items():
-        rows = _rows(sample / place)
-        for row in rows[:4]:
-            for key, value in row.items():
-                if isinstance(value, str) and value.lower().endswith((".png", ".jpg", ".webp")):
-                    row[key] = "00000.png"
-                elif isinstance(value, str) and value.lower().endswith((".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")):
-                    row[key] = "00000.wav"
-                elif (
-                    isinstance(value, list)
-                    and value
-                    and all(isinstance(item, str) and item.endswith((".png", ".jpg", ".webp")) for item in value)
-                ):
-                    row[key] = ["00000.png"] * len(value)
-        lines = [json.dumps(row) for row in rows]
-        found += [Seed(name, ("\n".join(lines[at : at + 2]) + "\n").encode()) for at in (0, 2) if lines[at : at + 2]]
-    return found
-
-
-def _array_seeds(sample: Path, realdata: Path | None) -> list[Seed]:
-    """The same rows as one list, and COCO annotations of two images."""
-    found = []
-    for seed in _row_seeds(sample, realdata):
-        rows = [json.loads(line) for line in seed.data.splitlines()]
-        found.append(Seed(seed.name, json.dumps(rows, indent=1).encode()))
-    return found
-
-
-def _coco_seeds(sample: Path, _: Path | None) -> list[Seed]:
-    found = []
-    for name in ("instances.json", "captions.json"):
-        raw = json.loads((sample / "images" / name).read_text())
-        kept = raw["images"][1:3]
-        numbers = {image["id"] for image in kept}
-        for image in kept:
-            image["file_name"] = "00000.png"
-        small = {**raw, "images": kept, "annotations": [note for note in raw["annotations"] if note["image_id"] in numbers]}
-        found.append(Seed(name, json.dumps(small).encode()))
-    return found
-
-
 # ---- what a path does that is no folder of files
 
 
@@ -419,20 +223,6 @@ def _run_arrow(folder: Path, seed: Seed, data: bytes) -> Outcome:
     return draw("language_pretrain", FORMATS["datasets"](root=str(folder)), folder)
 
 
-def _build_file_seeds(sample: Path, _: Path | None) -> list[Seed]:
-    texts = []
-    for name, kind in CORPORA.items():
-        if isinstance(kind.sample, str):
-            texts.append(
-                f'out = "o"\n[execution]\nworkers = 0\nfault_budget = 0.5\n[corpora.{name}]\nsource = "SAMPLE/{kind.sample}"\nseed = 3\n'
-            )
-    texts.append(
-        '[corpora.asr]\nsource = [{ path = "SAMPLE/speech", format = "folder", licence = "x" }, "SAMPLE/speech/manifest.jsonl"]\nmax_s = 20.5\n'
-    )
-    texts.append('[corpora.image_text]\nsource = "SAMPLE/images/*.json*"\nduplicates = "near"\nmax_hash_distance = 4\nmin_words = 2\n')
-    return [Seed("build.toml", text.replace("SAMPLE", str(sample)).encode()) for text in texts]
-
-
 def _run_build_file(folder: Path, seed: Seed, data: bytes) -> Outcome:
     """What `corpusmill build` does with a build file before it reads a record; the errors are those that it tells."""
     from pipelines.buildfile import BuildFileError, read_build_file
@@ -451,11 +241,6 @@ def _run_build_file(folder: Path, seed: Seed, data: bytes) -> Outcome:
 
 
 # ---- our own files, read back
-
-
-def _own_seeds(sample: Path, _: Path | None) -> list[Seed]:
-    """One seed: which file is changed is drawn with the change."""
-    return [Seed("corpus.json", b"{}")]
 
 
 def _run_own(folder: Path, seed: Seed, data: bytes) -> Outcome:
@@ -538,49 +323,51 @@ PATHS = (
     DecoderPath(
         "audio",
         22,
-        _of("speech/*.*", "tasks/sounds/*.wav", real=[f"03_speech/{at}" for at in ("docling/*", "fsdd/?_theo_?.wav", "lhotse/**/*.*")]),
+        files_of(
+            "speech/*.*", "tasks/sounds/*.wav", real=[f"03_speech/{at}" for at in ("docling/*", "fsdd/?_theo_?.wav", "lhotse/**/*.*")]
+        ),
         _named("asr", "audio_filepath", SPOKEN),
     ),
     DecoderPath(
-        "image", 14, _of("images/0000?.*", real=[f"05_images/**/*.{kind}" for kind in PICTURES]), _alone("image_text", CAPTION, **KEEP)
+        "image", 14, files_of("images/0000?.*", real=[f"05_images/**/*.{kind}" for kind in PICTURES]), _alone("image_text", CAPTION, **KEEP)
     ),
-    DecoderPath("pdf", 3, _of("documents/*.pdf", real=["07_pdf/**/*.pdf"]), _alone("ocr_pdf"), limit_s=150),
-    DecoderPath("pptx", 3, _of("decks/*.pptx", real=["08_pptx/**/*.pptx"]), _alone("vision_sft.slides"), limit_s=150),
-    DecoderPath("video", 4, _of("clips/*.*", real=["09_video/**/*.*"]), _named("vision_sft.video", "video", QUESTION), limit_s=150),
+    DecoderPath("pdf", 3, files_of("documents/*.pdf", real=["07_pdf/**/*.pdf"]), _alone("ocr_pdf"), limit_s=150),
+    DecoderPath("pptx", 3, files_of("decks/*.pptx", real=["08_pptx/**/*.pptx"]), _alone("vision_sft.slides"), limit_s=150),
+    DecoderPath("video", 4, files_of("clips/*.*", real=["09_video/**/*.*"]), _named("vision_sft.video", "video", QUESTION), limit_s=150),
     DecoderPath(
         "warc",
         8,
-        _of("crawl/*.warc.gz", real=["10_web_text/**/*.warc*", "10_web_text/**/*.arc*"]),
+        files_of("crawl/*.warc.gz", real=["10_web_text/**/*.warc*", "10_web_text/**/*.arc*"]),
         _whole("warc", "language_pretrain"),
         limit_s=150,
     ),
-    DecoderPath("tar", 7, _of("wds/*.tar"), _whole("webdataset", "image_text")),
-    DecoderPath("tree", 7, _tree_seeds, _run_tree),
-    DecoderPath("jsonl", 9, _row_seeds, _run_rows("jsonl")),
-    DecoderPath("asked", 0.1, _asked_seeds, _run_rows("jsonl"), limit_s=150),
-    DecoderPath("json_array", 4, _array_seeds, _run_rows("json")),
-    DecoderPath("coco", 3, _coco_seeds, _run_coco),
-    DecoderPath("parquet", 5, _parquet_seeds, _whole("parquet", "language_pretrain", name="x.parquet")),
-    DecoderPath("arrow", 5, _arrow_seeds, _run_arrow),
+    DecoderPath("tar", 4, files_of("wds/*.tar"), _whole("webdataset", "image_text")),
+    DecoderPath("tree", 12, tree_seeds, _run_tree),
+    DecoderPath("jsonl", 5, row_seeds, _run_rows("jsonl")),
+    DecoderPath("asked", 0.1, asked_seeds, _run_rows("jsonl"), limit_s=150),
+    DecoderPath("json_array", 6, array_seeds, _run_rows("json")),
+    DecoderPath("coco", 3, coco_seeds, _run_coco),
+    DecoderPath("parquet", 5, parquet_seeds, _whole("parquet", "language_pretrain", name="x.parquet")),
+    DecoderPath("arrow", 5, arrow_seeds, _run_arrow),
     DecoderPath(
         "html",
         4,
-        _of("pages/*.html", "web/pages/*.html", real=["10_web_text/trafilatura/*.html"]),
+        files_of("pages/*.html", "web/pages/*.html", real=["10_web_text/trafilatura/*.html"]),
         _alone("language_pretrain"),
         limit_s=150,
     ),
-    DecoderPath("page", 2, _of("pages/*.html", "pages/news/*.html"), _run_page, limit_s=150),
+    DecoderPath("page", 2, files_of("pages/*.html", "pages/news/*.html"), _run_page, limit_s=150),
     DecoderPath(
         "csv",
-        2,
-        _of("chart_sources/files/*.csv", "table_sources/files/*.csv", real=["06_charts_tables_docs/**/*.csv"]),
+        1,
+        files_of("chart_sources/files/*.csv", "table_sources/files/*.csv", real=["06_charts_tables_docs/**/*.csv"]),
         _alone("vision_sft.chart_table_diagram"),
         limit_s=150,
     ),
-    DecoderPath("mermaid", 2, _mermaid_seeds, _alone("vision_sft.chart_table_diagram"), limit_s=150),
-    DecoderPath("vega", 1, _of("chart_sources/files/*.vl.json"), _alone("chart"), limit_s=150),
-    DecoderPath("toml", 5, _build_file_seeds, _run_build_file),
-    DecoderPath("own", 2, _own_seeds, _run_own),
+    DecoderPath("mermaid", 2, mermaid_seeds, _alone("vision_sft.chart_table_diagram"), limit_s=150),
+    DecoderPath("vega", 1, files_of("chart_sources/files/*.vl.json"), _alone("chart"), limit_s=150),
+    DecoderPath("toml", 5, build_file_seeds, _run_build_file),
+    DecoderPath("own", 2, own_seeds, _run_own),
 )
 
 

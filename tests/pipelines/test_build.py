@@ -12,7 +12,7 @@ from pipelines.build import BuildError, Execution, build, corpus_lock
 from pipelines.feed import LocalCaller
 from pipelines.run import FencedOut, run_split
 from pipelines.step import batched, each
-from schemas.corpus import Corpus, check_files
+from schemas.corpus import Corpus, CorpusError, check_files
 from tests.toy import KeepEven, Shout, hashes, toy_recipe
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("one_ray")]
@@ -114,6 +114,30 @@ def test_a_changed_source_is_refused(tmp_path: Path) -> None:
     entry.rename(ledger / ("0" * 32 + ".json"))
     with pytest.raises(BuildError, match="the source has changed"):
         build(recipe, tmp_path, IN_PROCESS)
+
+
+def test_used_up_memory_is_told_and_the_build_goes_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(KeepEven, "__call__", lambda _, record: bytearray(1 << 62))
+        with pytest.raises(BuildError, match=r"memory is used up \(.*\); give it more, or make splits smaller"):
+            build(toy_recipe(), tmp_path, IN_PROCESS)
+    assert build(toy_recipe(), tmp_path, IN_PROCESS).totals["num_out"] == 50
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"steps": [{"name": 7}], "source": {}}, "does not say its steps"),
+        ({"steps": 1.5, "source": {}}, "does not say its steps"),
+        ({"steps": []}, "does not say its source"),
+    ],
+)
+def test_a_damaged_recipe_is_told(tmp_path: Path, changed: dict[str, object], says: str) -> None:
+    build(toy_recipe(), tmp_path, IN_PROCESS)
+    file = tmp_path / "toy" / "recipe.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "parameters": changed}))
+    with pytest.raises(CorpusError, match=says):
+        build(toy_recipe(), tmp_path, IN_PROCESS)
 
 
 def test_a_second_builder_is_kept_out(tmp_path: Path) -> None:

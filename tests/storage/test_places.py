@@ -7,12 +7,25 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from schemas.store import PlaceError, is_remote, place_of
+from pipelines.source import open_source
+from pipelines.source.files import Files
+from schemas.store import PlaceError, is_remote, is_url, place_of
 
 
 def test_a_text_without_a_scheme_is_a_local_path() -> None:
     assert [place_of("corpora/asr"), place_of("file:///data/a"), place_of(Path("x"))] == [Path("corpora/asr"), Path("/data/a"), Path("x")]
     assert not is_remote(place_of("corpora"))
+
+
+def test_a_path_with_a_url_in_it_is_a_path(tmp_path: Path) -> None:
+    folder = tmp_path / "http://127.0.0.1:9" / "x"
+    folder.mkdir(parents=True)
+    (folder / "rows.jsonl").write_text("{}\n")
+    assert not is_url(str(folder))
+    assert Files(str(folder)).walk() == ["rows.jsonl"]
+    assert open_source(f"{folder}/rows.jsonl").splits()
+    with pytest.raises(FileNotFoundError):
+        open_source(f"{folder}/others.jsonl")
 
 
 def test_names_of_a_store_are_those_of_a_path() -> None:
