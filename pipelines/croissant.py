@@ -64,16 +64,12 @@ CONTEXT = {
 }
 
 
-def croissant_of(
-    corpus: Corpus, totals: Mapping[str, Any], format: str = CORPUS, files: Sequence[FileEntry] | None = None
-) -> dict[str, Any]:
-    """The JSON-LD of a corpus with its card (`format` corpus: its shards), or of `files` of an export; the same each time, reads no rows."""
+def croissant_of(corpus: Corpus, totals: Mapping[str, Any], files: Sequence[FileEntry], format: str = CORPUS) -> dict[str, Any]:
+    """The JSON-LD of a corpus with its card: `files` are its shards, or those of an export in another format; the same each time, reads no rows."""
     recipe: dict[str, Any] = corpus.recipe()
-    entries = corpus.ledger()
     card = corpus.path / CARD
     head, _, parts = read_card(card.read_text() if card.is_file() else "")
-    files = [entry.shard for entry in entries] if files is None else files
-    schema = read_schema(corpus.path / entries[0].shard.name)
+    schema = read_schema(corpus.path / (files[0] if format == CORPUS else next(corpus.entries()).shard).name)
     told: dict[str, Any] = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",

@@ -40,8 +40,10 @@ from pipelines.requeue_replay import Replay, depths, modes_of, root_of
 from pipelines.run import CRASHED_WORKER
 from pipelines.stage import Earlier, Stage, stage_folder
 from pipelines.step import EACH, GATHER
-from schemas.corpus import Corpus, CorpusError, LedgerEntry, check_split, content_of, read_batches, sum_ledger
+from schemas.check import check_split, doubled_keys
+from schemas.corpus import Corpus, CorpusError, LedgerEntry, content_of, read_batches, sum_ledger
 from schemas.identity import canonical_json
+from schemas.keys import Keys
 from schemas.outcome import CRASH, FAULT, REJECT
 
 REPLAYED, UNTOUCHED, MADE_ANEW, FINISHED = "replayed", "untouched", "made anew", "finished"
@@ -207,7 +209,9 @@ def requeue(
         run = replace(execution, rebuild=False, workers=_workers(execution, outcome, recipe))
         outcome.result = build_locked(recipe, corpus, token, run, progress, sessions, later, replay)
         entries = corpus.ledger()
-        problems = [problem for entry in entries if entry.split["id"] in replay.splits for problem in check_split(corpus, entry, set())]
+        with Keys() as keys:
+            replayed = [entry for entry in entries if entry.split["id"] in replay.splits]
+            problems = [problem for entry in replayed for problem in check_split(corpus, entry, keys)] + doubled_keys(corpus, keys)
         if problems:
             raise RequeueError(f"{path} is not as it should be after its records were replayed: {problems[0]}; build it with --rebuild")
         outcome.is_content_new = content_of(entries) != content

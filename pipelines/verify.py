@@ -11,7 +11,8 @@ from processors.contract import CONTRACT_FACTS, contract_facts
 from processors.image.crops import canvas_num_tokens
 from processors.packing import check_packed
 from schemas.arrow import from_batch
-from schemas.corpus import Corpus, check_files
+from schemas.check import check_files
+from schemas.corpus import Corpus
 from schemas.records import PackedSequence, Record, audios_of, images_of
 
 MAX_PROBLEMS = 50
@@ -39,7 +40,7 @@ def verify(path: Path) -> Verdict:
     verdict = Verdict(path, int(totals["num_out"]), int(totals["num_rejects"]))
     verdict.problems += check_files(corpus)
     if not verdict.problems:
-        for entry in corpus.ledger():
+        for entry in corpus.entries():
             for batch in corpus.batches(entry):
                 for record in from_batch(batch, entry.shard.name):
                     verdict.problems += [f"{entry.shard.name}: row {record.key}: {problem}" for problem in _check_row(record)]

@@ -16,11 +16,11 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from schemas.arrow import features_of, from_batch, read_schema_kind
+from schemas.arrow import features_of, from_batch
 from schemas.identity import canonical_json, digest
 from schemas.records import FactValue, Record
 from schemas.sending import end_uploads
-from schemas.shard import TEMPORARY_PREFIX, FileEntry, file_sha256, remove_durably, remove_files, write_replacing
+from schemas.shard import TEMPORARY_PREFIX, FileEntry, remove_durably, remove_files, write_replacing
 from schemas.store import fetched, list_names, read_many
 
 DERIVED = ("corpus.json", "dataset_info.json", "state.json", "README.md", "croissant.json")
@@ -120,8 +120,7 @@ class Corpus:
         file = self.path / "recipe.json"
         if not file.is_file():
             raise CorpusError(f"{self.path} has no recipe.json; expected a corpus directory that `corpusmill build` made")
-        found = _read_object(file, {"name": str, "kind": str, "fingerprint": str, "parameters": dict})
-        _check_parameters(found["parameters"], file)
+        found = _read_object(file, {"name": str, "kind": str, "fingerprint": str})
         facts = found.get("facts", {})
         if not isinstance(facts, dict) or not all(isinstance(one, dict) and one.get("type") in FACT_TYPES for one in facts.values()):
             raise CorpusError(f"{file} {_DAMAGED} (a fact has no type that a fact can have)")
@@ -257,15 +256,6 @@ def _read_object(file: Path, needed: Mapping[str, type]) -> dict[str, object]:
     return found
 
 
-def _check_parameters(parameters: Any, file: Path) -> None:
-    """Raises CorpusError where they tell no source, or steps without names."""
-    steps = parameters.get("steps")
-    if not isinstance(steps, list) or not all(isinstance(step, dict) and type(step.get("name")) is str for step in steps):
-        raise CorpusError(f"{file} {_DAMAGED} (it does not say its steps)")
-    if "source" not in parameters:
-        raise CorpusError(f"{file} {_DAMAGED} (it does not say its source)")
-
-
 def check_entry(entry: LedgerEntry) -> None:
     """Raises: ValueError, KeyError or TypeError for an entry with another content than a build writes, or with files outside of its corpus."""
     entry.place()
@@ -311,22 +301,27 @@ def read_facts(told: str) -> dict[str, Any]:
 def finish(
     corpus: Corpus,
     write_card: Callable[[dict[str, object]], str],
-    write_croissant: Callable[[dict[str, object]], dict[str, object]] | None = None,
+    write_croissant: Callable[[dict[str, object], Sequence[FileEntry]], dict[str, object]] | None = None,
 ) -> dict[str, object]:
-    """Derives corpus.json, the `datasets` metadata, the card and Croissant metadata from the ledger; corpus.json is written last."""
-    summed, files, licences = LedgerSum(), [], Counter[str]()
+    """Derives corpus.json, the `datasets` metadata, the card and Croissant metadata from the ledger; corpus.json is written last.
+
+    `write_croissant` takes the totals and the shards, in the order of the ledger.
+    """
+    summed, placed, licences = LedgerSum(), [], Counter[str]()
     for entry in corpus.entries():  # of which none is held: a corpus has as many as it has splits
         summed.add(entry)
         licences.update(_licences(corpus, entry))
-        files.append((entry.place(), entry.shard.name, entry.shard.sha256 + entry.rejects.sha256))
-    files.sort()
+        placed.append((entry.place(), entry.shard, entry.rejects.sha256))
+    placed.sort(key=lambda one: one[0])
+    shards = [shard for _, shard, _ in placed]
     recipe = corpus.recipe()
     totals = summed.totals()
     totals |= {"name": recipe["name"], "kind": recipe["kind"], "fingerprint": recipe["fingerprint"]}
     totals["licences"] = dict(sorted(licences.items()))
     card = write_card({**totals, "versions": recipe.get("versions", {})})
-    totals["content"] = digest(*(checksums for _, _, checksums in files))
-    schema = read_schema(corpus.path / files[0][1])
+    totals["content"] = digest(*(shard.sha256 + rejects for _, shard, rejects in placed))
+    del placed
+    schema = read_schema(corpus.path / shards[0].name)
     info = {
         "builder_name": recipe["name"],
         "citation": "",
@@ -336,7 +331,7 @@ def finish(
         "license": ", ".join(str(name) for name in totals["licences"]),  # type: ignore[attr-defined]
     }
     state: dict[str, object] = {
-        "_data_files": [{"filename": name} for _, name, _ in files],
+        "_data_files": [{"filename": shard.name} for shard in shards],
         "_fingerprint": str(totals["content"])[:16],
         "_format_columns": None,
         "_format_kwargs": {},
@@ -348,7 +343,7 @@ def finish(
     write_replacing(corpus.path / "state.json", _pretty(state))
     write_replacing(corpus.path / "README.md", card.encode())
     if write_croissant is not None:
-        write_replacing(corpus.path / "croissant.json", _pretty(write_croissant(totals)))
+        write_replacing(corpus.path / "croissant.json", _pretty(write_croissant(totals, shards)))
     write_replacing(corpus.path / "corpus.json", _pretty(totals))
     return totals
 
@@ -425,63 +420,3 @@ def _licences(corpus: Corpus, entry: LedgerEntry) -> dict[str, int]:
     for batch in corpus.batches(entry):
         found.update(licence or "unknown" for licence in batch.column("licence").to_pylist())
     return found
-
-
-def check_files(corpus: Corpus) -> list[str]:
-    """Problems with files: checksums, sizes, rows, schemas, orphans, keys that occur twice, counts that do not add up."""
-    problems = [f"{file.relative_to(corpus.path)} is named by no ledger entry (an orphan)" for file in corpus.orphans()]
-    entries = corpus.ledger()
-    seen: set[str] = set()
-    for entry in entries:
-        problems += check_split(corpus, entry, seen)
-    totals = corpus.totals()
-    for name, value in sum_ledger(entries).items():
-        if totals.get(name) != value:
-            problems.append(f"corpus.json says {name} = {totals.get(name)!r}, the ledger gives {value!r}")
-    return problems
-
-
-def check_split(corpus: Corpus, entry: LedgerEntry, seen: set[str]) -> list[str]:
-    """Problems with the files and counts of one split; `seen` are the keys of those before it, to which its own are added."""
-    problems = []
-    for file in (entry.shard, entry.rejects):
-        problems += _check_file(corpus, file, seen, is_shard=file is entry.shard)
-    return problems + _check_counts(entry)
-
-
-def _check_file(corpus: Corpus, file: FileEntry, seen: set[str], is_shard: bool) -> list[str]:
-    path = corpus.path / file.name
-    if not path.is_file():
-        return [f"{file.name} is named by the ledger but is missing"]
-    if path.stat().st_size != file.num_bytes or file_sha256(path) != file.sha256:
-        return [f"{file.name} does not have the checksum that the ledger gives; it was changed or damaged after it was written"]
-    problems = []
-    schema = read_schema(path)
-    if is_shard:
-        kind = read_schema_kind(schema, file.name)
-        if kind != corpus.recipe()["kind"]:
-            problems.append(f"{file.name} holds {kind} records, the recipe gives {corpus.recipe()['kind']}")
-    elif not schema.equals(REJECTS_SCHEMA):
-        problems.append(f"{file.name} does not have the schema of a rejects table")
-    keys = [key for batch in read_batches(path) for key in batch.column("key").to_pylist()]
-    if len(keys) != file.num_rows:
-        problems.append(f"{file.name} has {len(keys)} rows, the ledger says {file.num_rows}")
-    doubled = [key for key, count in Counter(keys).items() if count > 1] + [key for key in keys if key in seen]
-    problems += [f"key {key} occurs more than once (again in {file.name})" for key in doubled[:3]]
-    seen.update(keys)
-    return problems
-
-
-def _check_counts(entry: LedgerEntry) -> list[str]:
-    problems = []
-    refused = sum(sum(step.rejects.values()) + step.num_faults for step in entry.steps)
-    if refused != entry.rejects.num_rows:
-        problems.append(f"{entry.rejects.name} has {entry.rejects.num_rows} rows, its steps refused {refused}")
-    for before, after in zip(entry.steps, entry.steps[1:], strict=False):
-        if before.num_out != after.num_in:
-            problems.append(
-                f"step {before.step} gave {before.num_out} records, {after.step} took {after.num_in} (split {entry.split['id']})"
-            )
-    if entry.steps and entry.steps[-1].num_out != entry.shard.num_rows:
-        problems.append(f"{entry.shard.name} has {entry.shard.num_rows} rows, its last step gave {entry.steps[-1].num_out}")
-    return problems

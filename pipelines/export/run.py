@@ -190,7 +190,7 @@ def write_part(path: Path, to: Path, part: Part, schema: pa.Schema, options: Opt
 def _end(corpus: Corpus, to: Path, plan: dict[str, Any], files: list[FileEntry]) -> None:
     """Writes what is derived from the files, the manifest last; what was noted on the way goes."""
     derived = {CARD: export_card(corpus, plan["options"]["format"], files).encode()}
-    derived[CROISSANT] = _pretty(croissant_of(corpus, corpus.totals(), plan["options"]["format"], files))
+    derived[CROISSANT] = _pretty(croissant_of(corpus, corpus.totals(), files, plan["options"]["format"]))
     if plan["options"]["format"] == "webdataset":
         derived[INDEX] = _pretty(_index(plan, files))
     for name, data in derived.items():

@@ -14,10 +14,12 @@ from typing import Any
 
 from pipelines.recipe import Recipe
 from pipelines.recipe_file import differences, recipe_file
+from schemas.corpus import CorpusError
 from schemas.identity import canonical_json
 
 CONTENT, LISTED = "content", "listed"  # fields that pin, by digest, a corpus that is read, and a list made from it
 CORPUS = "CorpusSource"
+DAMAGED_RECIPE = "recipe.json cannot be read: it was changed or damaged after it was written; see `corpusmill verify`, or build the corpus with --rebuild"
 MAX_CHARS = 200  # of a difference that is told
 
 
@@ -39,11 +41,22 @@ def change_of(there: Mapping[str, Any], recipe: Recipe) -> Change | None:
     wanted = json.loads(canonical_json(recipe_file(recipe)))
     if dict(there) == wanted:
         return None
+    _check(there)
     keeps_splits = _deciding(there) == _deciding(wanted) or _extends(there, wanted)
     pinned = _pins(there["parameters"]["source"]) != _pins(wanted["parameters"]["source"])
     follows = pinned and _deciding(there, lists=False) == _deciding(wanted, lists=False)
     why = tuple(_places(there, wanted)) or tuple(_cut(told) for told in differences(dict(there), wanted))  # limits follow from the rest
     return Change(why, keeps_splits, follows)
+
+
+def _check(there: Mapping[str, Any]) -> None:
+    """Raises CorpusError where a recipe does not tell what every recipe tells."""
+    parameters = there.get("parameters")
+    steps = parameters.get("steps") if isinstance(parameters, dict) else None
+    if not isinstance(steps, list) or not all(isinstance(step, dict) and type(step.get("name")) is str for step in steps):
+        raise CorpusError(f"{DAMAGED_RECIPE} (it does not say its steps)")
+    if "source" not in parameters or not all(isinstance(there.get(name), dict) for name in ("versions", "facts")):  # type: ignore[operator]
+        raise CorpusError(f"{DAMAGED_RECIPE} (it does not say its source, versions or facts)")
 
 
 def reads_corpora(recipe: Mapping[str, Any]) -> bool:

@@ -73,7 +73,7 @@ def test_measurements_that_cannot_be_read_are_told(toy: Path, tmp_path: Path) ->
     copy = shutil.copytree(toy, tmp_path / "toy")
     for file in (copy / "rejects").iterdir():
         file.write_bytes(file.read_bytes().replace(b'{"toy.number":', b'["toy.number":'))
-    result = inspect(copy, "--rejects", "--table", "--limit", "30")
+    result = inspect(copy, "--rejects", "--limit", "30")
     assert result.exit_code == 1
     assert "the facts of a refused record" in " ".join(result.output.split())
 

@@ -12,7 +12,8 @@ from pipelines.build import BuildError, Execution, build, corpus_lock
 from pipelines.feed import LocalCaller
 from pipelines.run import FencedOut, run_split
 from pipelines.step import batched, each
-from schemas.corpus import Corpus, CorpusError, check_files
+from schemas.check import check_files
+from schemas.corpus import Corpus, CorpusError
 from tests.toy import KeepEven, Shout, hashes, toy_recipe
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("one_ray")]
@@ -130,9 +131,10 @@ def test_used_up_memory_is_told_and_the_build_goes_on_later(tmp_path: Path, monk
         ({"steps": [{"name": 7}], "source": {}}, "does not say its steps"),
         ({"steps": 1.5, "source": {}}, "does not say its steps"),
         ({"steps": []}, "does not say its source"),
+        (None, "does not say its steps"),
     ],
 )
-def test_a_damaged_recipe_is_told(tmp_path: Path, changed: dict[str, object], says: str) -> None:
+def test_a_damaged_recipe_is_told(tmp_path: Path, changed: object, says: str) -> None:
     build(toy_recipe(), tmp_path, IN_PROCESS)
     file = tmp_path / "toy" / "recipe.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "parameters": changed}))

@@ -102,8 +102,8 @@ def test_tars_are_named_with_their_checksums(toy: Path, tmp_path: Path) -> None:
 def test_many_files_are_told_by_their_pattern_alone(toy: Path) -> None:
     corpus = Corpus(toy)
     files = [FileEntry(f"data/{number}.parquet", "0" * 64, 1, 1) for number in range(MAX_FILES + 1)]
-    assert len(croissant_of(corpus, corpus.totals(), "parquet", files[:-1])["distribution"]) == MAX_FILES + 1
-    (pattern,) = croissant_of(corpus, corpus.totals(), "parquet", files)["distribution"]
+    assert len(croissant_of(corpus, corpus.totals(), files[:-1], "parquet")["distribution"]) == MAX_FILES + 1
+    (pattern,) = croissant_of(corpus, corpus.totals(), files, "parquet")["distribution"]
     assert pattern["description"] == "All 1,001 files of rows"
 
 

@@ -31,7 +31,8 @@ from pipelines.step import each, expand
 from pipelines.verify import verify
 from processors.tasks.preference import KeepPair
 from schemas.arrow import from_batch, schema_for
-from schemas.corpus import Corpus, check_files, read_batches
+from schemas.check import check_files
+from schemas.corpus import Corpus, read_batches
 from schemas.outcome import FAULT, REJECT
 from schemas.parts import Audio
 from schemas.records import Conversation, Origin, Turn
