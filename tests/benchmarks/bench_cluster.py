@@ -1,16 +1,16 @@
 """What a second worker gives, and what a cluster costs: corpora of larger samples in this process, on an embedded Ray, and on three raylets.
 
-Every mode is a process of its own that starts or joins its Ray, builds a small part to warm up, and is timed on the whole; the floor is two
-processes of pure arithmetic side by side, which shows what a second core of this machine is worth. It wants two idle cores: on a machine with
-other work the ratios say little. `--full` takes sources on which one worker is busy for a minute and more, for every corpus; without it seconds
-of work, where starts and ends of stages weigh more. CORPUSMILL_BENCH_ROUNDS is how often all modes take their turn; the least time of each counts.
+Every mode is a process of its own that starts or joins its Ray, builds a small part to warm up, and is timed on the whole. What a second core of
+this machine is worth for a corpus, whoever starts its work, is seen from two builds in process side by side: no second worker can give more. One
+worker on three raylets is compared with one on an embedded Ray, so that in both a second core is free for what Ray itself does. It wants two idle
+cores: on a machine with other work the ratios say little. `--full` takes sources on which one worker is busy for about a minute; without it
+seconds of work, where starts and ends of stages weigh more. CORPUSMILL_BENCH_ROUNDS is how often all modes take their turn; the least time counts.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -27,7 +27,6 @@ from pipelines.sample import SAMPLE_FAMILIES
 from tests.cluster.nodes import QUIET, nodes
 
 ROUNDS = int(os.environ.get("CORPUSMILL_BENCH_ROUNDS", "1"))
-FLOOR_STEPS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +56,24 @@ MEASURED = {
     "language_pretrain": Measured("web", {"path": "web/documents.jsonl", "rows_per_split": 100}, (4, 200)),
     "vision_speech": Measured("charts", {"path": "charts/questions.jsonl", "rows_per_split": 8}, (2, 12)),
 }
-MODES = ("in process", "embedded Ray, 1 worker", "embedded Ray, 2 workers", "3 raylets, 2 workers")
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How a corpus is built: `builds` at the same time, each with so many workers (0: in process), on a cluster of its own or on three raylets."""
+
+    workers: int
+    builds: int = 1
+    on_raylets: bool = False
+
+
+ALONE, BESIDE, ONE, TWO, RAYLETS = "in process", "two of these", "1 worker", "2 workers", "1 on 3 raylets"
+MODES = {ALONE: Mode(0), BESIDE: Mode(0, builds=2), ONE: Mode(1), TWO: Mode(2), RAYLETS: Mode(1, on_raylets=True)}
 
 
 def run(mode: str, corpus: str, sample: Path, address: str) -> float:
     """Seconds that building the corpus takes, Ray's start and the start of its workers left out."""
-    workers = 0 if mode == "in process" else 1 if "1 worker" in mode else 2
+    workers = MODES[mode].workers
     execution = Execution(workers=workers, address=address or None)
     with tempfile.TemporaryDirectory(prefix="cluster-") as place, contextlib.ExitStack() as stack:
         if workers:
@@ -77,43 +88,29 @@ def run(mode: str, corpus: str, sample: Path, address: str) -> float:
     return seconds
 
 
-def timed(mode: str, corpus: str, sample: Path, address: str) -> float:
-    """`run` in a process of its own. Raises RuntimeError with what it said when it failed."""
-    command = [sys.executable, "-m", "tests.benchmarks.bench_cluster", mode, corpus, str(sample), address]
-    environment = {**os.environ, **(QUIET if address else {})}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], env=environment)
-    if done.returncode != 0:
-        raise RuntimeError(f"{mode}, {corpus} failed: {done.stderr[-2_000:]}")
-    return float(json.loads(done.stdout.splitlines()[-1]))
-
-
-def _count() -> None:
-    total = 0
-    for step in range(FLOOR_STEPS):
-        total += step * step % 7
-
-
-def floor() -> float:
-    """How much faster two processes of arithmetic do their work side by side than one after another."""
-    took = []
-    for count in (1, 2):
-        processes = [multiprocessing.Process(target=_count) for _ in range(count)]
-        start = time.perf_counter()
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-        took.append(time.perf_counter() - start)
-    return 2 * took[0] / took[1]
+def timed(mode: str, corpus: str, sample: Path) -> float:
+    """`run` in processes of its own: how long the slowest took. Raises RuntimeError with what one said when it failed."""
+    with nodes(1, 1, head_cpus=0) if MODES[mode].on_raylets else contextlib.nullcontext() as started:
+        address = started.address if started else ""
+        command = [sys.executable, "-m", "tests.benchmarks.bench_cluster", mode, corpus, str(sample), address]
+        environment = {**os.environ, **(QUIET if address else {})}
+        root = Path(__file__).parents[2]
+        builds = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root, env=environment)
+            for _ in range(MODES[mode].builds)
+        ]
+        told = [build.communicate() for build in builds]
+    for build, (_, errors) in zip(builds, told, strict=True):
+        if build.returncode != 0:
+            raise RuntimeError(f"{mode}, {corpus} failed: {errors[-2_000:]}")
+    return max(float(json.loads(said.splitlines()[-1])) for said, _ in told)
 
 
 def main() -> None:
     full = "--full" in sys.argv
     chosen = [corpus for corpus in MEASURED if corpus in sys.argv] or list(MEASURED)
-    print(f"floor: two processes do twice the arithmetic {floor():.2f} times as fast as one; {len(os.sched_getaffinity(0))} CPUs")
-    print(
-        f"  {'corpus':18} {'in process':>11} {'1 worker':>10} {'2 workers':>10} {'3 raylets':>10}   1 -> 2   in process / 2   raylets / embedded"
-    )
+    print(f"  seconds; {len(os.sched_getaffinity(0))} CPUs, load before {os.getloadavg()[0]:.1f}")
+    print(f"  {'corpus':18}" + "".join(f"{mode:>16}" for mode in MODES) + "   1 -> 2   most here   raylets / embedded")
     with tempfile.TemporaryDirectory(prefix="cluster-") as place:
         for corpus in chosen:
             measured, least = MEASURED[corpus], dict.fromkeys(MODES, float("inf"))
@@ -121,16 +118,12 @@ def main() -> None:
                 measured.make(Path(place) / corpus / name, size)
             for _ in range(ROUNDS):
                 for mode in MODES:
-                    with (
-                        nodes(1, 1, head_cpus=0) if "raylets" in mode else contextlib.nullcontext() as started
-                    ):  # idle nodes cost a tenth of a core
-                        least[mode] = min(least[mode], timed(mode, corpus, Path(place) / corpus, started.address if started else ""))
-            alone, one, two, many = least.values()
+                    least[mode] = min(least[mode], timed(mode, corpus, Path(place) / corpus))
+            ratios = (least[ONE] / least[TWO], 2 * least[ALONE] / least[BESIDE], least[RAYLETS] / least[ONE])
             print(
-                f"  {corpus:18} {alone:10.1f}s {one:9.1f}s {two:9.1f}s {many:9.1f}s   {one / two:6.2f}   {alone / two:14.2f}   {many / two:18.2f}",
+                f"  {corpus:18}" + "".join(f"{least[mode]:16.1f}" for mode in MODES) + "   {:6.2f}   {:9.2f}   {:18.2f}".format(*ratios),
                 flush=True,
             )
-    print(f"  load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,9 @@ def judge(told: str, errors: str) -> int:
         return 1
     risky = [one for one in found if one.get("vulns")]
     skipped = [one["name"] for one in found if "skip_reason" in one]
+    if len(skipped) == len(found):
+        print(f"not audited: none of {len(found)} distributions is in the database that answered")
+        return 0
     for one in risky:
         for flaw in one["vulns"]:
             fixed = ", ".join(flaw.get("fix_versions", ())) or "no version yet"

@@ -67,6 +67,8 @@ def test_an_audit_tells_flaws_and_what_it_could_not_ask(capsys: pytest.CaptureFi
     assert audit.judge(told, "") == 1
     assert "a 1: PYSEC-1, mended in 2" in capsys.readouterr().out
     assert audit.judge(json.dumps({"dependencies": [{"name": "b", "version": "1", "vulns": []}]}), "") == 0
+    assert audit.judge(json.dumps({"dependencies": [{"name": "b", "skip_reason": "not found"}]}), "") == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("not audited: none of 1")
     assert audit.judge("", "requests.exceptions.ConnectionError: ... Max retries exceeded") == 0
     assert "not audited" in capsys.readouterr().out.splitlines()[-1]
     assert audit.judge("", "Traceback\nTypeError: a bug") == 1
