@@ -70,8 +70,9 @@ class Quiet:
 class Execution:
     """How a recipe is run. `workers` None chooses: in-process for small sources, else a worker a CPU, of the cluster at `address` if there is one; 0 is in-process.
 
-    A split's task takes `cpus` and `memory` (bytes; 0: nobody counts it) of a node; `steps` says what a step's model actors take. `replies` is the
-    folder in which the replies of models are kept; by default `.replies` beside the corpora.
+    A split's task takes `cpus` and `memory` (bytes; 0: nobody counts it) of a node; `steps` says what a step's model actors take. `room_wait_s` is how
+    long nodes are waited for where the cluster at `address` has no room for these yet; its autoscaler, if it has one, is then asked for them, and
+    for `workers` splits. `replies` is the folder in which the replies of models are kept; by default `.replies` beside the corpora.
     """
 
     workers: int | None = None
@@ -79,6 +80,7 @@ class Execution:
     cpus: float = 1.0
     memory: int = 0
     steps: Mapping[str, StepResources] = field(default_factory=dict)
+    room_wait_s: float = 0.0
     fault_budget: float = 0.01
     min_faults: int = 10
     replies: str = ""

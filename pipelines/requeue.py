@@ -14,6 +14,7 @@ from rich.console import Console
 
 from pipelines import complete, place
 from pipelines.failure import fail
+from pipelines.options import Overrides
 
 if TYPE_CHECKING:
     from pipelines.buildfile import BuildFile
@@ -31,10 +32,7 @@ def requeue_command(
     reason: Annotated[list[str] | None, typer.Option(help="Only refusals for this reason (may be repeated).")] = None,
     failure: Annotated[str | None, typer.Option(help="Only refusals of this sort: reject, fault or crash.")] = None,
     step: Annotated[str | None, typer.Option(help="Only refusals by this step; `source` is the source.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="corpus.parameter=value, over the file's (may be repeated).", autocompletion=complete.parameters),
-    ] = None,
+    set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Where the corpora are, over the file's.", parser=place.path)] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes; 0 runs in this one, without Ray. Default: one a CPU.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of our own on this machine.")] = None,

@@ -29,16 +29,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from schemas.identity import keyed_uniform
+from tests.ports import free_port
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing-id", "AWS_SECRET_ACCESS_KEY": "testing-secret-9f2c", "AWS_DEFAULT_REGION": "us-east-1"}
 FAULTS = ("error", "slow_down", "time_out", "cut_request", "cut_answer", "slow")
 XML = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message><RequestId>1</RequestId></Error>'
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class S3Server:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import ray
 from ray import exceptions as ray_errors
+from ray.autoscaler.sdk import request_resources
 
 from pipelines.build import BuildError, Execution
 from pipelines.cluster.placement import CPU, MEMORY, Demand, PlacementError, Room, Sizes, demand_of, size, told
@@ -48,8 +49,9 @@ class Capacity:
         # on one machine custom resources mean nothing
         said = execution.steps if execution.address else {name: replace(step, resources=()) for name, step in execution.steps.items()}
         self.demands = {step.name: demand_of(step, said.get(step.name)) for step in openers}
-        self.rooms = rooms()
-        self.sizes = self._size(self.rooms)
+        self._asks = bool(execution.address and execution.room_wait_s)
+        self.rooms: list[Room] = []
+        self.sizes = self._wait_for_room(execution.room_wait_s if execution.address else 0.0)
         self.most_workers = self.sizes.workers
         self.pools: Pools | None = None
         self.failures: Counter[str] = Counter()  # by node
@@ -67,8 +69,30 @@ class Capacity:
         if self.openers:
             self.note(f"models of {len(self.openers)} steps opened in {time.perf_counter() - start:.1f} s")
 
+    def _wait_for_room(self, wait_s: float) -> Sizes:
+        """The first sizes, as soon as there is room for them. Raises PlacementError where there is none when `wait_s` have passed."""
+        until, is_told = time.monotonic() + wait_s, False
+        if self._asks:
+            splits = [self.task] * (self.workers or 1)
+            request_resources(bundles=[dict(demand.amount) for demand in self.demands.values() for _ in range(demand.pool or 1)] + splits)
+        while True:
+            self.rooms = rooms()
+            try:
+                return self._size(self.rooms)
+            except PlacementError as error:
+                if time.monotonic() >= until:
+                    raise
+                if not is_told:
+                    self.note(f"waiting up to {wait_s:g} s for nodes: {error}")
+                    is_told = True
+            time.sleep(self.patience.tick_s)
+
     def end(self) -> None:
-        if self.pools and not self.is_headless:
+        if self.is_headless:
+            return
+        if self._asks:
+            request_resources(bundles=[])  # nodes that nobody uses may go
+        if self.pools:
             self.pools.end()
 
     @property

@@ -17,6 +17,7 @@ from pipelines.build import BuildError, replies_folder
 from pipelines.buildfile import BuildFile, BuildFileError, read_build_file
 from pipelines.failure import err_console, fail
 from pipelines.feed import ConservationError, DeclarationError
+from pipelines.options import Overrides
 from pipelines.plan import show
 from pipelines.plan.against import compare, read_plan, save_plan
 from pipelines.plan.asked import Consent
@@ -39,7 +40,7 @@ LOG_COLUMNS = 160
 def plan_command(
     build_file: Annotated[Path, typer.Argument(help="A TOML build file; see runbooks/build.md.")],
     corpus: Annotated[list[str] | None, typer.Option(help="Plan only this corpus (may be repeated).")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="corpus.parameter=value, over the file's (may be repeated).")] = None,
+    set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Where the corpora go, over the file's.", parser=places.path)] = None,
     share: Annotated[float | None, typer.Option(help="Share of each source's rows to try, above 0 up to 1.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="About how many rows of each source to try, where no share is given.")] = ROWS,

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 STORE_BYTES = 96 << 20
@@ -40,12 +41,6 @@ QUIET = {
     "RAY_AUTH_MODE": "disabled",  # the heads here listen on addresses of this machine alone
     "OMP_NUM_THREADS": "1",
 }
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def family(pid: int) -> list[psutil.Process]:

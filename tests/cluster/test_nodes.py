@@ -159,6 +159,17 @@ def test_the_head_is_killed_and_the_same_command_goes_on(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+def test_a_plan_without_room_waits_for_nodes_that_come(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with nodes() as cluster:
+        process = drive.start(out, cluster.address, **LITTLE, execution={"workers": 2, "room_wait_s": 200.0})
+        drive.wait_for(lambda: "waiting up to 200 s for nodes: a split asks for 1 CPU" in drive.said(out), process, out)
+        cluster.add(2)
+        assert drive.finish(process, out)["workers"] == 2
+    assert hashes(out) == in_process(tmp_path, **LITTLE)
+
+
+@pytest.mark.slow
 def test_the_slow_step_gets_the_actors(tmp_path: Path) -> None:
     out = tmp_path / "out"
     models = {"fast": {"log": str(tmp_path / "fast")}, "slow": {"sleep_s": 0.1, "log": str(tmp_path / "slow")}}

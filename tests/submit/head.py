@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.nodes import AGENT_PORTS, QUIET, ROOT, START, STORE_BYTES, Nodes, RayNode, free_port
+from tests.cluster.nodes import AGENT_PORTS, QUIET, ROOT, START, STORE_BYTES, Nodes, RayNode
+from tests.ports import free_port
 
 START_S = 240.0
 # Of the dashboard's nine processes only those for jobs and nodes are started, no autoscaler and no server for clients: they take a quarter of a minute of a core.
