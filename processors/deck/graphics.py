@@ -209,6 +209,7 @@ PLOTS = {  # (kind with one series, kind with several, drawn as meant)
 def chart_of(root: Any, theme: Theme) -> dict[str, Any]:
     """A chart part's root (`c:chartSpace`), read by python-pptx's chart classes; an empty kind when it cannot be drawn."""
     from pptx.chart.plot import PlotFactory
+    from pptx.exc import PythonPptxError
 
     empty: dict[str, Any] = {"kind": "", "categories": [], "series": [], "title": "", "x_title": "", "y_title": ""}
     empty |= {"labels": False, "percent": False, "exact": False, "font_pt": DEFAULT_FONT_PT}
@@ -223,7 +224,7 @@ def chart_of(root: Any, theme: Theme) -> dict[str, Any]:
         plot = PlotFactory(plots[0], None)
         found = [(one._element, one.name, list(one.values)) for one in plot.series]
         labels = [] if name_of(plots[0]) in ("scatterChart", "bubbleChart") else [str(category.label) for category in plot.categories]
-    except OPEN_ERRORS:  # a kind that the library does not know, or data that are not there
+    except (*OPEN_ERRORS, PythonPptxError):  # a kind that the library does not know, or data that are not there
         return {**empty, **titles}
     series = [_series(element, name, values, theme) for element, name, values in found]
     categories = _labels(plots[0], labels)

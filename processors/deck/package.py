@@ -124,11 +124,12 @@ def open_presentation(data: bytes) -> Any:
     Raises:
         Refused: UNREADABLE_DECK.
     """
+    from pptx.exc import PythonPptxError
     from pptx.opc.package import OpcPackage
 
     try:
         part = OpcPackage.open(io.BytesIO(data)).main_document_part
-    except OPEN_ERRORS as error:
+    except (*OPEN_ERRORS, PythonPptxError) as error:
         raise Refused(UNREADABLE_DECK, f"opening the package: {type(error).__name__}: {error}") from error
     if root_of(part) is None or name_of(root_of(part)) != "presentation":
         raise Refused(UNREADABLE_DECK, "the package's main part is no presentation")

@@ -16,7 +16,8 @@ from pipelines.build import BuildError, Execution, build
 from pipelines.buildfile import BuildFileError
 from schemas import corpus as corpus_module
 from schemas import lock
-from schemas.corpus import Corpus, LedgerEntry, check_files, content_of, sum_ledger
+from schemas.check import check_files
+from schemas.corpus import Corpus, LedgerEntry, content_of, sum_ledger
 from schemas.retry import StoreError
 from schemas.shard import write_if_absent, write_replacing
 from schemas.store import list_names, place_of

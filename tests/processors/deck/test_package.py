@@ -169,3 +169,10 @@ def test_links_are_cut_and_hyperlinks_stay(plain):
         told = archive.read(name)
     assert (b"10.0.0.1" in told, b"example.org" in told, b"slideLayout" in told) == (False, True, True)
     assert without_links(linked) == without_links(linked)
+
+
+def test_a_relationship_without_its_name_is_a_damaged_package(plain):
+    spoilt = changed(plain, {"ppt/slides/_rels/slide1.xml.rels": swapped(' Id="rId1"', "")})
+    with pytest.raises(Refused, match="opening the package: InvalidXmlError") as caught:
+        read_checked(spoilt)
+    assert caught.value.reason == UNREADABLE_DECK
