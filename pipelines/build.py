@@ -72,7 +72,8 @@ class Execution:
 
     A split's task takes `cpus` and `memory` (bytes; 0: nobody counts it) of a node; `steps` says what a step's model actors take. `room_wait_s` is how
     long nodes are waited for where the cluster at `address` has no room for these yet; its autoscaler, if it has one, is then asked for them, and
-    for `workers` splits. `replies` is the folder in which the replies of models are kept; by default `.replies` beside the corpora.
+    for `workers` splits. `lock_wait_s` is how long another build of the same corpus is waited for. `replies` is the folder in which the replies of
+    models are kept; by default `.replies` beside the corpora.
     """
 
     workers: int | None = None
@@ -81,6 +82,7 @@ class Execution:
     memory: int = 0
     steps: Mapping[str, StepResources] = field(default_factory=dict)
     room_wait_s: float = 0.0
+    lock_wait_s: float = 0.0
     fault_budget: float = 0.01
     min_faults: int = 10
     replies: str = ""
@@ -183,7 +185,7 @@ def build(
     """
     execution, progress = execution or Execution(), progress or Quiet()
     path = out / recipe.name
-    with own_corpus(path) as token:
+    with own_corpus(path, execution.lock_wait_s) as token:
         return build_locked(recipe, Corpus(path), token, execution, progress, sessions, later, derived=derived)
 
 
@@ -231,14 +233,14 @@ def build_stages(
         with contextlib.ExitStack() as own:
             return build_stages(stages, out, execution, progress, own)
     execution = execution or Execution()
-    with own_stages(stages, out):
+    with own_stages(stages, out, execution.lock_wait_s):
         return _build_stages(stages, out, execution, progress, sessions)
 
 
 @contextlib.contextmanager
-def own_stages(stages: Sequence[Stage], out: Path) -> Iterator[None]:
+def own_stages(stages: Sequence[Stage], out: Path, wait_s: float = 0.0) -> Iterator[None]:
     """Keeps whoever removes lists that no recipe names away while stages are built: between two stages none of their own locks is held."""
-    with own_corpus(out / STAGES / stages[-1].name) if len(stages) > 1 else contextlib.nullcontext():
+    with own_corpus(out / STAGES / stages[-1].name, wait_s) if len(stages) > 1 else contextlib.nullcontext():
         yield
 
 

@@ -180,7 +180,12 @@ def read_execution(table: dict[str, Any], where: str) -> Execution:
             f"{where} steps is {steps!r}; expected tables such as [execution.steps.hear] with pool, cpus, gpus, memory, resources"
         )
     execution = Execution(**said, steps={name: _read_step(step, f"{where} [steps.{name}]") for name, step in steps.items()})
-    for name, value in (("cpus", execution.cpus), ("workers", execution.workers or 0), ("room_wait_s", execution.room_wait_s)):
+    for name, value in (
+        ("cpus", execution.cpus),
+        ("workers", execution.workers or 0),
+        ("room_wait_s", execution.room_wait_s),
+        ("lock_wait_s", execution.lock_wait_s),
+    ):
         if value < 0:
             raise BuildFileError(f"{where} {name} is {value}, expected 0 or more")
     return execution

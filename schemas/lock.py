@@ -139,14 +139,17 @@ def owned(path: Path, wait_s: float = 0.0) -> Iterator[str]:
         Lost: at the end of the block, where somebody took it over meanwhile.
         StoreError: the store cannot be written, or cannot create an object only if it is absent.
     """
-    lock, until = lock_beside(path), time.monotonic() + wait_s
+    lock, until, is_told = lock_beside(path), time.monotonic() + wait_s, False
     while True:
         with contextlib.ExitStack() as stack:
             try:
                 token = stack.enter_context(_generation(lock) if is_remote(lock) else _file(lock))
-            except Held:
+            except Held as held:
                 if time.monotonic() >= until:
                     raise
+                if not is_told:
+                    _tell("lock_waited", lock, f"waiting up to {wait_s:g} s for whoever holds {path}: {held}")
+                    is_told = True
                 time.sleep(POLL_S)
                 continue
             yield token
@@ -235,7 +238,7 @@ def _told(owner: Owner | None) -> str:
 
 def _wait_until_free(lock: Path, number: int) -> None:
     """Returns when the owner of the highest generation has released it or is gone; raises Held as soon as it shows that it lives."""
-    seen, start = _read(_place(lock, number)), time.monotonic()
+    seen, start, is_told = _read(_place(lock, number)), time.monotonic(), False
     while True:
         owner = _read(_place(lock, number))
         if _highest(lock) != number:
@@ -245,10 +248,24 @@ def _wait_until_free(lock: Path, number: int) -> None:
         if owner.is_here() or owner != seen:
             raise Held(str(owner))
         if time.monotonic() - start > owner.lease_s:
-            event = {"event": "lock_taken_over", "told": {"corpus": lock.name[1:].removesuffix(".lock")}}
-            logging.getLogger("corpusmill").warning("%s has been silent for its lease; taking over what it held", owner, extra=event)
+            _tell("lock_taken_over", lock, f"{owner} has been silent for its lease; taking over what it held")
             return
+        if not is_told:
+            _tell(
+                "lock_waited",
+                lock,
+                f"waiting whether {owner} lives, which holds {lock.parent / _corpus(lock)}, for its lease of {owner.lease_s:g} s",
+            )
+            is_told = True
         time.sleep(POLL_S)
+
+
+def _corpus(lock: Path) -> str:
+    return lock.name[1:].removesuffix(".lock")
+
+
+def _tell(event: str, lock: Path, message: str) -> None:
+    logging.getLogger("corpusmill").warning("%s", message, extra={"event": event, "told": {"corpus": _corpus(lock)}})
 
 
 @contextlib.contextmanager

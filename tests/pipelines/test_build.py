@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,13 @@ def test_a_damaged_recipe_is_told(tmp_path: Path, changed: object, says: str) ->
 def test_a_second_builder_is_kept_out(tmp_path: Path) -> None:
     with corpus_lock(tmp_path / "toy"), pytest.raises(BuildError, match="another build holds"):
         build(toy_recipe(), tmp_path, IN_PROCESS)
+
+
+def test_a_second_builder_waits_where_it_is_told_to(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as first:
+        first.enter_context(corpus_lock(tmp_path / "toy"))
+        threading.Timer(0.3, first.close).start()
+        assert build(toy_recipe(), tmp_path, Execution(workers=0, lock_wait_s=30.0)).totals["num_out"] == 50
 
 
 def test_a_builder_that_lost_the_corpus_cannot_commit(tmp_path: Path) -> None:

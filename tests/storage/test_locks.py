@@ -46,12 +46,18 @@ def test_a_second_owner_is_refused_and_told_who_holds_it(place: Path) -> None:
         assert list_names(lock_beside(place / "toy")) == ["00000002.json"]
 
 
-def test_who_waits_gets_it_when_it_is_free(place: Path) -> None:
+def events(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.event for record in caplog.records if hasattr(record, "event")]
+
+
+def test_who_waits_gets_it_when_it_is_free(place: Path, caplog: pytest.LogCaptureFixture) -> None:
     with contextlib.ExitStack() as first:
         first.enter_context(owned(place / "toy"))
         threading.Timer(0.5, first.close).start()
         with owned(place / "toy", wait_s=30) as token:
             assert holds(place / "toy", token)
+    assert events(caplog) == ["lock_waited"]
+    assert f"waiting up to 30 s for whoever holds {place / 'toy'}: host {socket.gethostname()}" in caplog.text
 
 
 def test_of_many_that_come_at_once_one_owns_it(place: Path) -> None:
@@ -92,7 +98,7 @@ def test_a_killed_owner_of_this_machine_is_replaced_at_once(place: Path, monkeyp
         assert holds(place / "toy", token)
 
 
-def test_a_silent_owner_elsewhere_is_replaced_after_its_lease(s3: str) -> None:
+def test_a_silent_owner_elsewhere_is_replaced_after_its_lease(s3: str, caplog: pytest.LogCaptureFixture) -> None:
     corpus = place_of(s3) / "toy"
     place = lock_beside(corpus) / "00000001.json"
     write_if_absent(place, elsewhere().to_bytes())
@@ -103,6 +109,7 @@ def test_a_silent_owner_elsewhere_is_replaced_after_its_lease(s3: str) -> None:
         assert (token.partition("-")[0], holds(corpus, "1-t"), list_names(lock_beside(corpus))) == ("2", False, ["00000002.json"])
         write_replacing(place, replace(elsewhere(), beat=9).to_bytes())  # the old one's last sign of life changes nothing
         assert (holds(corpus, token), holds(corpus, "1-t")) == (True, False)
+    assert events(caplog) == ["lock_waited", "lock_taken_over"]
 
 
 def test_an_owner_elsewhere_that_lives_is_not_replaced(s3: str) -> None:
