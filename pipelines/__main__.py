@@ -157,7 +157,10 @@ def observed(log: Path | None, metrics_file: Path | None, execution: Execution) 
 def build_jobs(jobs: list[Job], out: Path, execution: Execution, as_json: bool) -> list[dict[str, Any]]:
     """Builds each corpus, stage after stage; gives their summary rows."""
     with contextlib.ExitStack() as sessions:
-        return [build_job(job.corpus, partial(_stages, job, out), out, execution, as_json, sessions) for job in jobs]
+        rows = [build_job(job.corpus, partial(_stages, job, out), out, execution, as_json, sessions) for job in jobs]
+    for name in sorted(set(execution.steps) - {step for row in rows for step in row["steps"]}):
+        err_console.print(f"[execution.steps.{name}] names no step of what was built", markup=False, soft_wrap=True)
+    return rows
 
 
 def build_job(

@@ -162,6 +162,7 @@ def summary_row(results: list[BuildResult]) -> dict[str, Any]:
         "workers": max(result.workers for result in results),
         "engines": {name: told for result in results for name, told in engines_of(result).items()},
         "spent": spent_row(results),
+        "steps": list(dict.fromkeys(step["step"] for result in results for step in result.totals["steps"])),
         "growth": {result.name: asdict(result.growth) for result in results if result.growth},
     }
 

@@ -33,9 +33,12 @@ def test_the_readme_table_is_true() -> None:
 
 def test_build_with_a_build_file(sample: Path, tmp_path: Path) -> None:
     file = tmp_path / "build.toml"
-    file.write_text(f'out = "made"\n[execution]\nworkers = 0\n[corpora.asr]\nsource = "{sample}/speech/manifest.jsonl"\n')
+    file.write_text(
+        f'out = "made"\n[execution]\nworkers = 0\n[execution.steps.transcribe]\npool = 2\n[corpora.asr]\nsource = "{sample}/speech/manifest.jsonl"\n'
+    )
     result = runner.invoke(app, ["build", str(file), "--set", "asr.max_s=3", "--json"])
     assert result.exit_code == 0, result.output
+    assert "[execution.steps.transcribe] names no step of what was built" in result.stderr
     row = json.loads(result.stdout)[0]
     assert row["in"] == row["out"] + sum(row["rejects"].values())
     assert row["rejects"]["too_long"] > 1
