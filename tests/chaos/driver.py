@@ -7,6 +7,7 @@ e a corpus is ended. It ends with 0, with 1 and a sentence (BuildError), or with
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import os
 import signal
@@ -84,6 +85,7 @@ def die_at(number: int, after: bool) -> None:
 
 
 def main() -> None:
+    faulthandler.register(signal.SIGUSR1)  # a run that hangs is asked where it is
     order = Order(**json.loads(sys.argv[1]))
     told = Told(order.events)
 

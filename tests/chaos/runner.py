@@ -108,7 +108,7 @@ class Chaos:
             verdict.ends.append(f"{ended.code}: {ended.said}" if ended.code else "0")
             self.services.mend_cluster()
             if ended.hung:
-                verdict.problems.append(f"run {number} did not end within {RUN_S:g} s: {ended.said}")
+                verdict.problems.append(f"run {number} did not end within {RUN_S:g} s: {ended.said}\n{run.stacks}")
                 return
             if planned and ended.code == 0:
                 runs = runs[:number]  # it ended in spite of all: the next run is the last

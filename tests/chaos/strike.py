@@ -50,6 +50,7 @@ class Run:
     leavings: dict[int, psutil.Process]
     struck: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
+    stacks: str = ""  # of a driver that hung
 
     def to_its_end(self, timeout_s: float) -> Ended:
         """Starts the driver, strikes it, and waits for it and for whoever was started beside it."""
@@ -87,6 +88,7 @@ class Run:
         while self._driver.poll() is None or any(rival.poll() is None for rival in self._rivals):
             now = time.monotonic()
             if now > until:
+                self._ask_where()
                 return False
             if self._thaw_at is not None and now >= self._thaw_at:
                 self._thaw()
@@ -101,6 +103,13 @@ class Run:
                     self.struck[fault.kind] += 1
             time.sleep(POLL_S)
         return True
+
+    def _ask_where(self) -> None:
+        """A driver that hangs writes the stacks of its threads to its log; they are kept where the runner can show them."""
+        if self._driver.poll() is None:
+            self._driver.send_signal(signal.SIGUSR1)
+            time.sleep(1.0)
+        self.stacks = Path(self.order.events).with_suffix(".log").read_text(errors="replace")[-6_000:]
 
     def _end(self) -> None:
         self._thaw()
