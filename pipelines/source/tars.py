@@ -77,7 +77,7 @@ class WebDatasetTar:
         group: _Group | None = None
         at = 0
         try:
-            with tarfile.open(fileobj=handle, mode="r|*", tarinfo=Header) as archive:
+            with open_tar(handle) as archive:
                 for member in members_of(archive):
                     at = member.offset
                     refused = self._refuse(member)
@@ -161,6 +161,14 @@ def members_of(archive: Any) -> Iterator[tarfile.TarInfo]:
             if not found:
                 raise EOFError(f"member {member.name!r} announces {member.size} bytes, {left} of them are not there")
             left -= found
+
+
+def open_tar(handle: Any) -> tarfile.TarFile:
+    """An archive as a stream, compressed or not. Raises: TAR_ERRORS."""
+    try:
+        return tarfile.open(fileobj=handle, mode="r|*", tarinfo=Header)
+    except TypeError as error:  # of a gzip header that ends after its first bytes
+        raise tarfile.ReadError(f"the archive ends in its first bytes ({error})") from error
 
 
 def check_end(archive: Any) -> None:

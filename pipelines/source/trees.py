@@ -10,7 +10,6 @@ import functools
 import os
 import posixpath
 import stat
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +38,7 @@ from pipelines.source.split import (
     printable,
     unreadable_split,
 )
-from pipelines.source.tars import LINK_MEMBER, SPECIAL_MEMBER, TAR_ERRORS, UNSAFE_MEMBER, Header, check_end, members_of
+from pipelines.source.tars import LINK_MEMBER, SPECIAL_MEMBER, TAR_ERRORS, UNSAFE_MEMBER, check_end, members_of, open_tar
 from pipelines.source.tars import SUFFIXES as TAR_SUFFIXES
 from processors.code.package_licence import is_licence_file, is_metadata_file, is_notice_file, package_licence
 from schemas.identity import digest
@@ -214,7 +213,7 @@ def _refuse(name: str, size: int, most: int) -> tuple[Reason, str] | None:
 
 
 def _tar_members(handle: object, wanted: Callable[[str], bool], most: int) -> Iterator[Found]:
-    with tarfile.open(fileobj=handle, mode="r|*", tarinfo=Header) as archive:  # type: ignore[call-overload]
+    with open_tar(handle) as archive:
         for number, member in enumerate(members_of(archive)):
             if number >= MAX_MEMBERS:
                 raise EOFError(f"more than {MAX_MEMBERS} members")

@@ -230,6 +230,15 @@ def test_a_damaged_tar_gives_what_is_before_the_damage(tmp_path: Path) -> None:
     assert [reject.reason for reject in rejects.values()] == ["truncated_archive"]
 
 
+@pytest.mark.parametrize("length", range(1, 12))
+def test_a_tar_that_ends_in_its_first_bytes_is_refused(tmp_path: Path, length: int) -> None:
+    make_tar(tmp_path / "whole.tar.gz", MEMBERS)
+    (tmp_path / "cut.tar.gz").write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:length])
+    (tmp_path / "whole.tar.gz").unlink()
+    rows, rejects = read(open_source(str(tmp_path), "tree"))
+    assert (rows, [reject.reason for reject in rejects.values()]) == ({}, ["truncated_archive"])
+
+
 def test_a_zip_without_its_beginning_gives_what_is_left(tmp_path: Path) -> None:
     make_zip(tmp_path / "r.zip", MEMBERS)
     (tmp_path / "r.zip").write_bytes((tmp_path / "r.zip").read_bytes()[4:])
