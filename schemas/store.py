@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import gc
 import io
 import os
 import re
@@ -77,6 +78,8 @@ def file_system(scheme: str) -> Any:
     key = (os.getpid(), scheme, *map(os.environ.get, SETTINGS))
     with _lock:
         if key not in _systems:
+            if not _systems:  # a connection that a forked child throws away would be taken out of what its parent waits for
+                os.register_at_fork(after_in_child=gc.freeze)
             name = {"s3a": "s3", "gcs": "gs"}.get(scheme, scheme)
             try:
                 made = fsspec.filesystem(name, use_listings_cache=False, skip_instance_cache=True, **OPTIONS.get(name, {}))

@@ -21,6 +21,7 @@ spend up to its limits. Nothing here runs a program when a part is missing: the 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -82,7 +83,8 @@ class Wall:
             return
         self.control.close()
         if self.inner >= 0:
-            signal.pidfd_send_signal(self.inner, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it was killed by another hand
+                signal.pidfd_send_signal(self.inner, signal.SIGKILL)
             os.close(self.inner)
         else:
             self.process.kill()
