@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,8 @@ def prepare(document: str, scratch: Path) -> None:
         for name, word in (("textbooks", "theorem"), ("web", "bargain")):
             rows = [{"text": f"The {word} number {number} is about {word}s and {word} {number * 7}."} for number in range(60)]
             (scratch / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if document == "plan.md":  # five plans of all that there is would take minutes; tests of plans plan all
+        (scratch / "build.toml").write_text(build_file(("asr", "grounding", "language_pretrain", "packed", "attempts", "cot_sft")))
     if document == "report.md":
         for build in ("before", "after"):
             shutil.copytree(scratch / "demo" / "corpora" / "asr", scratch / build / "asr")
@@ -135,10 +138,11 @@ def prepare(document: str, scratch: Path) -> None:
         )
 
 
-def build_file() -> str:
-    """A build file that gives the corpora of the demonstration."""
+def build_file(names: Iterable[str] = tuple(CORPORA)) -> str:
+    """A build file that gives corpora of the demonstration."""
     lines = ['out = "corpora"', "[execution]", "workers = 0"]
-    for name, kind in CORPORA.items():
+    for name in names:
+        kind = CORPORA[name]
         lines.append(f"[corpora.{name}]")
         lines.append(f"source = {toml_of(kind.sample, 'demo/sample/')}")
         lines += [f"{word} = {toml_of(value, 'demo/sample/')}" for word, value in kind.sample_parameters.items()]
