@@ -60,6 +60,7 @@ class _Reader:
                 yield self.damaged(max(number, self.split.start), error)
                 return
             if batch is None:
+                yield self.damaged(max(number, self.split.start), pa.ArrowInvalid(f"the table ends after {number} rows, and tells of more"))
                 return
             first = max(self.split.start - number, 0)
             yield from self._rows_of(batch, number, first, min(stop - number, batch.num_rows))
@@ -152,7 +153,7 @@ class ParquetManifest:
             return [unreadable_split(path)]
         try:
             with files.open(path) as handle:
-                metadata = pq.ParquetFile(handle).metadata
+                metadata = _open_parquet(handle).metadata
                 groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
                 sizes = [(group.num_rows, group.total_byte_size) for group in groups]
         except NETWORK_ERRORS:
@@ -167,7 +168,7 @@ class ParquetManifest:
         reader = _Reader(split, self.licence, open_media(self.root, self.media_root, split.path, self.max_file_bytes))
         with ExitStack() as stack:
             try:
-                table = pq.ParquetFile(stack.enter_context(files.open(split.path)))
+                table = _open_parquet(stack.enter_context(files.open(split.path)))
             except NETWORK_ERRORS:
                 raise
             except ARROW_ERRORS as error:
@@ -184,6 +185,14 @@ class ParquetManifest:
             # group by group: a batch over two groups would be lost with the damaged one
             batches = (batch for group in groups for batch in table.iter_batches(BATCH_ROWS, [group]))
             yield from reader.rows(batches, first)
+
+
+def _open_parquet(handle: Any) -> pq.ParquetFile:
+    """Raises: ARROW_ERRORS, also where the name of a column is no text."""
+    try:
+        return pq.ParquetFile(handle)
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid(f"the name of a column is not UTF-8: {error}") from error
 
 
 def _cut_groups(sizes: list[tuple[int, int]], max_rows: int, max_bytes: int) -> Iterator[tuple[int, int, int]]:

@@ -181,3 +181,22 @@ def test_a_buffer_that_wants_more_memory_than_any_machine_has_is_damage(tmp_path
     assert summary(DatasetsDir(str(tmp_path))) == ["unreadable_file"]
     (tmp_path / "x.arrow").write_bytes(data)
     assert summary(DatasetsDir(str(tmp_path))) == ["row"]
+
+
+def test_a_table_that_has_fewer_rows_than_it_tells_refuses_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(pa.table({"n": list(range(9))}), tmp_path / "x.parquet", row_group_size=3)
+    whole = pq.ParquetFile.iter_batches
+
+    def short(self: pq.ParquetFile, size: int, groups: list[int]) -> list[pa.RecordBatch]:
+        return [batch.slice(0, 2) if groups == [2] else batch for batch in whole(self, size, groups)]
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", short)
+    assert summary(ParquetManifest(str(tmp_path))) == ["row"] * 8 + ["unreadable_file"]
+
+
+def test_parquet_names_that_are_no_utf_8_are_damage(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"abcdefgh": [1, 2]}), tmp_path / "x.parquet", store_schema=False)
+    data = (tmp_path / "x.parquet").read_bytes()
+    assert b"abcdefgh" in data
+    (tmp_path / "x.parquet").write_bytes(data.replace(b"abcdefgh", b"abc\xffefgh"))
+    assert summary(ParquetManifest(str(tmp_path))) == ["unreadable_file"]
