@@ -20,7 +20,7 @@ from model.decoder import Decoder, RMSNorm, next_token_losses
 from model.rope import Rotary, attention_factor, inverse_frequencies, rotary, rotate
 from tests.model.golden import golden_batch, golden_model
 
-ROUNDING = 2e-5  # of hidden states of size 1 to 3 in float32
+ROUNDING = 1e-4  # of hidden states of size 1 to 3 in float32; a wrong position or segment changes hundredths
 CONFIG = DecoderConfig(
     vocab_size=50, hidden_size=32, intermediate_size=48, num_layers=2, num_heads=4, num_kv_heads=2, original_context=24, context=512
 )
