@@ -107,7 +107,7 @@ def test_kills_with_workers(sample: Path, tmp_path: Path, untouched: tuple[dict[
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.cluster)])
 def test_ctrl_c_stops_cleanly(sample: Path, tmp_path: Path, untouched: tuple[dict[str, str], float], workers: int) -> None:
-    for attempt in range(3):  # a loaded machine may look away until the build has ended
+    for attempt in range(3):  # a loaded machine may look away until the build has ended, and Ray itself may fall over with tasks under way
         out = tmp_path / str(attempt)
         process = start(sample, out, workers)
         while not list(out.rglob("ledger/*.json")):  # until something is committed
@@ -115,7 +115,7 @@ def test_ctrl_c_stops_cleanly(sample: Path, tmp_path: Path, untouched: tuple[dic
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
-        if process.returncode != 0:
+        if process.returncode != 0 and b"An unexpected system state has occurred" not in errors:
             break
     assert process.returncode == 1
     assert "run the same command again to go on" in errors.decode()
