@@ -27,6 +27,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from tests.ports import free_port
+from tests.s3 import bucket_of
 
 _NAME = re.compile(rb'"name":\s*("(?:[^"\\]|\\.)*")')
 _HOP = ("connection", "transfer-encoding", "content-length", "host", "keep-alive")
@@ -159,5 +160,4 @@ def gs(gcs_server: GcsServer, monkeypatch: pytest.MonkeyPatch, request: pytest.F
     """The URL of an empty prefix of a bucket of this test's own; this process uses the server."""
     for name, value in gcs_server.environment().items():
         monkeypatch.setenv(name, value)
-    bucket = f"t{abs(hash(request.node.nodeid)) % 10**12}-{time.monotonic_ns() % 10**9}"
-    return f"gs://{gcs_server.make_bucket(bucket)}/corpora"
+    return f"gs://{gcs_server.make_bucket(bucket_of(request))}/corpora"

@@ -224,6 +224,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass
 
 
+def bucket_of(request: pytest.FixtureRequest) -> str:
+    """A name for a bucket of a test's own."""
+    return f"t{abs(hash(request.node.nodeid)) % 10**12}-{time.monotonic_ns() % 10**9}"
+
+
 # ---- fixtures: a conftest imports those that it needs, with s3_server
 
 
@@ -239,8 +244,7 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     """The URL of an empty prefix of a bucket of this test's own; this process uses the server as its S3."""
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
-    bucket = f"t{abs(hash(request.node.nodeid)) % 10**12}-{time.monotonic_ns() % 10**9}"
-    return f"s3://{s3_server.make_bucket(bucket)}/corpora"
+    return f"s3://{s3_server.make_bucket(bucket_of(request))}/corpora"
 
 
 @pytest.fixture(scope="session")

@@ -49,9 +49,10 @@ class Capacity:
         # on one machine custom resources mean nothing
         said = execution.steps if execution.address else {name: replace(step, resources=()) for name, step in execution.steps.items()}
         self.demands = {step.name: demand_of(step, said.get(step.name)) for step in openers}
-        self._asks = bool(execution.address and execution.room_wait_s)
+        wait_s = execution.room_wait_s if execution.address else 0.0
+        self._asks = wait_s > 0
         self.rooms: list[Room] = []
-        self.sizes = self._wait_for_room(execution.room_wait_s if execution.address else 0.0)
+        self.sizes = self._wait_for_room(wait_s)
         self.most_workers = self.sizes.workers
         self.pools: Pools | None = None
         self.failures: Counter[str] = Counter()  # by node
