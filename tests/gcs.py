@@ -14,11 +14,9 @@ import contextlib
 import http.client
 import json
 import re
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -26,7 +24,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from tests.ports import free_port
+from tests.ports import free_port, wait_for
 from tests.s3 import bucket_of
 
 _NAME = re.compile(rb'"name":\s*("(?:[^"\\]|\\.)*")')
@@ -45,14 +43,7 @@ class GcsServer:
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "gcp_storage_emulator", "start", "-M", "-q", "-H", "127.0.0.1", "--port", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(400):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                break
-            if self._process.poll() is not None:
-                raise RuntimeError(
-                    f"the server ended with {self._process.returncode} before it answered; is gcp-storage-emulator installed?"
-                )
-            time.sleep(0.05)
+        wait_for(self._process, self.port, "gcp-storage-emulator")
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"owner": self}))
         self._http.daemon_threads = True
         threading.Thread(target=self._http.serve_forever, daemon=True).start()

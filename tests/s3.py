@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from schemas.identity import keyed_uniform
-from tests.ports import free_port
+from tests.ports import free_port, wait_for
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing-id", "AWS_SECRET_ACCESS_KEY": "testing-secret-9f2c", "AWS_DEFAULT_REGION": "us-east-1"}
 FAULTS = ("error", "slow_down", "time_out", "cut_request", "cut_answer", "slow")
@@ -46,14 +46,8 @@ class S3Server:
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **CREDENTIALS})
-        for _ in range(400):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return self
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the S3 server ended with {self._process.returncode} before it answered; is moto[server] installed?")
-            time.sleep(0.05)
-        self.__exit__()
-        raise RuntimeError("the S3 server did not answer within 20 s")
+        wait_for(self._process, self.port, "moto[server]")
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
